@@ -1,0 +1,54 @@
+"""Every failure this program names: one base class, one class per layer, each with its exit code.
+
+The message is one line that says what happened, to which thing, and what to do about it.
+"""
+
+
+class UtxoracleError(Exception):
+    """Base of all expected failures; the command line turns one into a line and an exit code."""
+
+    exit_code = 1
+
+
+class UsageError(UtxoracleError):
+    """Raised when an option, an argument or a setting can't be used as given."""
+
+    exit_code = 2
+
+
+class DayUnavailable(UsageError):
+    """Raised when a day isn't finished yet, or the source doesn't reach back to it."""
+
+
+class SourceError(UtxoracleError):
+    """Raised when a source can't be reached, isn't ready, or gives an answer that isn't one."""
+
+    exit_code = 3
+
+
+class BlockNotFound(SourceError):
+    """Raised when a source has no block at a height, or none of a hash."""
+
+
+class DataError(UtxoracleError):
+    """Raised when data arrived but must not be used."""
+
+    exit_code = 4
+
+
+class BlockCorrupt(DataError):
+    """Raised when the bytes of a block fail verification."""
+
+
+class WrongNetwork(DataError):
+    """Raised when a source follows another chain than the one that was asked for."""
+
+
+class PriceImpossible(DataError):
+    """Raised when blocks are sound but hold no price that the method can find."""
+
+
+class StorageError(UtxoracleError):
+    """Raised when a file or folder can't be read or written as needed."""
+
+    exit_code = 5

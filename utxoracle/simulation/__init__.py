@@ -1,0 +1,1 @@
+"""Chains with a known price, and the servers that play bitcoind and mempool over them."""
