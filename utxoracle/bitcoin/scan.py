@@ -35,7 +35,7 @@ class BlockScan:
         candidates: int32[n], positions of the candidates in the block, ascending.
         values: int64[n, 2], their two output values in satoshis.
         prev_txids: uint64[m], the txids their inputs spend, candidate after candidate.
-        prev_offsets: int32[n + 1]; candidate i spends prev_txids[prev_offsets[i]:prev_offsets[i+1]].
+        prev_offsets: int32[n + 1]; those of candidate i lie from prev_offsets[i] up to [i + 1].
     """
 
     height: int
@@ -73,7 +73,7 @@ def scan_block(raw: bytes, *, expected_hash: str, height: int, network: Network)
         layout = walk(raw)
         txids = hash_transactions(raw, layout)
         verify_coinbase(raw, layout, height, network)
-        verify_roots(raw, layout, header, txids, height, network)
+        verify_roots(raw, layout, header, txids, segwit=height >= network.segwit_height)
     except BlockCorrupt as error:
         raise BlockCorrupt(f"block {height} {expected_hash} is not usable: {error}") from None
     return _reduce(raw, layout, txids, header, height)
@@ -112,19 +112,13 @@ def verify_coinbase(raw: bytes, layout: Layout, height: int, network: Network) -
 
 
 def verify_roots(
-    raw: bytes,
-    layout: Layout,
-    header: BlockHeader,
-    txids: list[bytes],
-    height: int,
-    network: Network,
+    raw: bytes, layout: Layout, header: BlockHeader, txids: list[bytes], *, segwit: bool
 ) -> None:
     """Check the merkle root, and the witness commitment wherever a witness is or should be.
 
-    A commitment binds from the height on at which BIP141 does, also in a block that has no
-    witness left: a source that strips all of them changes neither the txids nor the merkle root,
-    but what the witness filter sees. Before that height miners already wrote commitments that
-    nothing enforced.
+    Where BIP141 is in force (`segwit`) a commitment binds also a block that has no witness left:
+    a source that strips all of them changes neither the txids nor the merkle root, but what the
+    witness filter sees. Before that, miners already wrote commitments that nothing enforced.
 
     Raises:
         BlockCorrupt: A root differs, or transactions have witnesses that nothing commits to.
@@ -137,7 +131,7 @@ def verify_roots(
         if has_witness:
             raise BlockCorrupt("it has witnesses but no commitment to them (BIP141)")
         return
-    if not has_witness and height < network.segwit_height:
+    if not has_witness and not segwit:
         return
     if witness_root(raw, layout, txids) != commitment:
         raise BlockCorrupt("its witness commitment is not that of its witnesses (BIP141)")

@@ -1,4 +1,4 @@
-"""One pass over the bytes of a block: where each transaction lies, and which ones are candidates."""
+"""One pass over a block's bytes: where each transaction lies, and which are candidates."""
 
 from dataclasses import dataclass, field
 
@@ -80,7 +80,9 @@ def walk(raw: bytes) -> Layout:
         BlockCorrupt: The bytes aren't one whole block.
     """
     if len(raw) > MAX_BLOCK_SIZE:
-        raise BlockCorrupt(f"{len(raw):,} bytes are more than a block can have ({MAX_BLOCK_SIZE:,})")
+        raise BlockCorrupt(
+            f"{len(raw):,} bytes are more than a block can have ({MAX_BLOCK_SIZE:,})"
+        )
     layout = Layout()
     try:
         count, at = read_compact_size(raw, HEADER_SIZE)

@@ -1,0 +1,115 @@
+"""The whole method: from the outputs of a run of blocks to one price (algorithm A3 to A7)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utxoracle.errors import PriceImpossible
+from utxoracle.price.central import central
+from utxoracle.price.confidence import CENTRAL_BAND, confidence
+from utxoracle.price.histogram import clean, count
+from utxoracle.price.points import price_points
+from utxoracle.price.rough import rough_price
+from utxoracle.price.window import Window
+
+MIN_DAY_BLOCKS = 36
+"""A quarter of the usual 144; fewer blocks don't make a day that deserves a price."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A price and what it rests on.
+
+    Attributes:
+        price: USD for one BTC, exactly as computed.
+        rough_price: The price by the stencils, whole USD, truncated.
+        deviation: Median distance in USD of the points within ±5 % of the rough price.
+        confidence: Between 0 and 1; see `confidence.confidence`.
+        tx_count: Number of transactions that passed every filter.
+        outputs: Number of outputs that count.
+        points: Number of price points, those beyond ±5 % of the rough price included.
+        first_height: Height of the first block.
+        last_height: Height of the last block.
+        slide: Position of the stencils with the best score, in bins.
+        slide_score: Its score.
+        rival_score: The best score at least 9 bins away.
+        point_heights: int64[points], the height of each point's block, ascending.
+        point_prices: float64[points], its price in USD.
+    """
+
+    price: float
+    rough_price: int
+    deviation: float
+    confidence: float
+    tx_count: int
+    outputs: int
+    points: int
+    first_height: int
+    last_height: int
+    slide: int
+    slide_score: float
+    rival_score: float
+    point_heights: NDArray[np.int64]
+    point_prices: NDArray[np.float64]
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return self.last_height - self.first_height + 1
+
+
+def estimate(window: Window) -> Estimate:
+    """Return the price that the outputs of `window` show.
+
+    Raises:
+        PriceImpossible: There are no outputs, no peak, or no point near the rough price.
+    """
+    shares = clean(count(window.amounts))
+    if not shares.any():
+        raise PriceImpossible(
+            f"{_named(window)}: no output passes the filters, so there is no price in them; "
+            "take more blocks"
+        )
+    rough = rough_price(shares)
+    if rough is None:
+        raise PriceImpossible(
+            f"{_named(window)}: no round dollar amounts stand out among {len(window.amounts):,} "
+            "outputs; take more blocks"
+        )
+    which, prices = price_points(window.amounts, rough.price)
+    band = CENTRAL_BAND * rough.price
+    middle = central(prices, rough.price - band, rough.price + band)
+    if middle is None:
+        raise PriceImpossible(
+            f"{_named(window)}: none of {len(prices):,} price points lies within 5 % of the rough "
+            f"price of ${rough.price:,}; take more blocks"
+        )
+    return Estimate(
+        price=middle.price,
+        rough_price=rough.price,
+        deviation=middle.deviation,
+        confidence=confidence(
+            deviation=middle.deviation,
+            price=middle.price,
+            points=middle.points,
+            score=rough.score,
+            rival_score=rough.rival_score,
+        ),
+        tx_count=window.tx_count,
+        outputs=len(window.amounts),
+        points=len(prices),
+        first_height=window.first_height,
+        last_height=window.last_height,
+        slide=rough.slide,
+        slide_score=rough.score,
+        rival_score=rough.rival_score,
+        point_heights=window.heights[which],
+        point_prices=prices,
+    )
+
+
+def _named(window: Window) -> str:
+    if window.blocks == 1:
+        return f"block {window.first_height}"
+    return f"blocks {window.first_height} to {window.last_height}"
