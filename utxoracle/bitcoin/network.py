@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from utxoracle.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Network:
@@ -59,3 +61,16 @@ REGTEST = Network(
 )
 
 NETWORKS = {network.name: network for network in (MAIN, TEST, TESTNET4, SIGNET, REGTEST)}
+
+
+def network_named(name: str) -> Network:
+    """Return the network that is called `name`.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if name not in NETWORKS:
+        raise UsageError(
+            f"UTXORACLE_NETWORK is {name!r}, but must be one of {', '.join(NETWORKS)}"
+        )
+    return NETWORKS[name]

@@ -59,6 +59,20 @@ class Estimate:
         return self.last_height - self.first_height + 1
 
 
+def estimate_day(window: Window) -> Estimate:
+    """Return the price of a day, whose blocks `window` holds.
+
+    Raises:
+        PriceImpossible: As `estimate`, and when the day has fewer than MIN_DAY_BLOCKS blocks.
+    """
+    if window.blocks < MIN_DAY_BLOCKS:
+        raise PriceImpossible(
+            f"{_named(window)}: a day needs at least {MIN_DAY_BLOCKS} blocks for a price, "
+            f"and this one has {window.blocks}; price them with --from and --to instead"
+        )
+    return estimate(window)
+
+
 def estimate(window: Window) -> Estimate:
     """Return the price that the outputs of `window` show.
 

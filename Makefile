@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# What `make run` prices; a chain made up on the spot, so that nothing has to be there.
+DEMO_SOURCE := sim:seed=1,days=2
+
+.PHONY: help run test check format bench clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/run.stamp ## Price a simulated chain, and say what to do next with a real node
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && bin=$$(realpath $(BIN)) && cd "$$folder" && \
+	echo "Pricing a simulated day ($(DEMO_SOURCE)); its true price starts at 60,000 dollars." && \
+	"$$bin/utxoracle" price --source "$(DEMO_SOURCE)"
+	@echo
+	@echo "Next, with your own node or mempool stack:"
+	@echo "  $(BIN)/utxoracle price --source mempool+http://127.0.0.1:8999"
+	@echo "  $(BIN)/utxoracle price --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/to/.cookie'"
+	@echo "  $(BIN)/utxoracle --help"
+
+test: $(VENV)/dev.stamp ## Run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## Format the code and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev.stamp ## Measure; BLOCKS=folder of mainnet blocks, ORIGINAL=path of the original script
+	$(BIN)/python -m bench
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+
+$(VENV)/run.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/run.stamp
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "can't make a virtual environment with $(PYTHON); on Debian: apt install python3-venv" >&2; exit 1; }

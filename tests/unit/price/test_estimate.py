@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import Block, build_block, pay
+from tests.chains import some_btc, some_chain
+from tests.reference import method
+from utxoracle.errors import DataError, PriceImpossible
+from utxoracle.price.confidence import confidence
+from utxoracle.price.estimate import MIN_DAY_BLOCKS, Estimate, estimate, estimate_day
+from utxoracle.price.window import Window, gather, parent_heights
+
+
+def window_of(amounts: list[float], blocks: int = 144) -> Window:
+    heights = np.sort(np.arange(len(amounts), dtype=np.int64) % blocks) + 1000
+    return Window(
+        first_height=1000,
+        last_height=1000 + blocks - 1,
+        tx_count=len(amounts),
+        amounts=np.array(amounts),
+        heights=heights,
+    )
+
+
+def chain_window(chain: list[Block]) -> Window:
+    scans = [block.scan() for block in chain]
+    return gather(scans, parent_heights(scans))
+
+
+def check_estimate(window: Window, expected: method.Result) -> Estimate:
+    found = estimate(window)
+    assert found.price == expected.price
+    assert found.rough_price == expected.rough
+    assert found.deviation == expected.deviation
+    assert (found.slide, found.slide_score) == (expected.best, expected.best_score)
+    assert found.tx_count == expected.amounts.tx_count
+    assert found.outputs == len(expected.amounts.btc)
+    assert found.points == len(expected.points)
+    assert found.point_prices.tolist() == expected.points
+    indices = [height - window.first_height for height in found.point_heights.tolist()]
+    assert indices == expected.point_blocks
+    assert (found.first_height, found.last_height) == (window.first_height, window.last_height)
+    assert found.blocks == window.blocks
+    far = [
+        score
+        for slide, score in enumerate(method.slide_scores(expected.histogram), -141)
+        if abs(slide - expected.best) >= 9
+    ]
+    assert found.rival_score == max(far)
+    assert 0 <= found.confidence <= 1
+    return found
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(0, 40), st.floats(12_000, 450_000))
+def test_the_price_of_any_chain_equals_the_reference(seed, blocks, transactions, price):
+    chain = some_chain(seed, blocks=blocks, transactions=transactions, price=price)
+    try:
+        expected = method.estimate([block.raw for block in chain])
+    except method.NoPrice:
+        with pytest.raises(PriceImpossible):
+            estimate(chain_window(chain))
+    else:
+        check_estimate(chain_window(chain), expected)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.integers(1, 1500), st.floats(5_000, 550_000))
+def test_the_price_of_any_amounts_equals_the_reference(seed, number, price):
+    window = window_of(some_btc(seed, number, price))
+    blocks = (window.heights - window.first_height).tolist()
+    amounts = method.Amounts(window.amounts.tolist(), blocks, window.tx_count)
+    try:
+        expected = method.estimate_amounts(amounts)
+    except method.NoPrice:
+        with pytest.raises(PriceImpossible):
+            estimate(window)
+    else:
+        check_estimate(window, expected)
+
+
+@pytest.mark.parametrize("price", [16_000, 42_000, 97_531, 180_000, 400_000])
+def test_the_price_that_was_put_in_is_found(price):
+    found = estimate(window_of(some_btc(price, 4000, price)))
+    assert found.price == pytest.approx(price, rel=0.01)
+    assert found.rough_price == pytest.approx(price, rel=0.03)
+    assert found.deviation < 0.02 * price
+
+
+def test_the_estimate_carries_its_confidence():
+    found = estimate(window_of(some_btc(3, 4000, 60_000)))
+    points = found.point_prices
+    inside = np.abs(points - found.rough_price) < 0.05 * found.rough_price
+    assert found.confidence == confidence(
+        deviation=found.deviation,
+        price=found.price,
+        points=int(inside.sum()),
+        score=found.slide_score,
+        rival_score=found.rival_score,
+    )
+    assert found.points > inside.sum()
+
+
+def test_at_6200_dollars_the_method_locks_on_ten_times_the_price():
+    amounts = some_btc(5, 6000, 6_200)
+    found = estimate(window_of(amounts))
+    assert found.price == pytest.approx(62_000, rel=0.02)
+    assert found.price == method.estimate_amounts(method.Amounts(amounts, [0] * 6000)).price
+
+
+def test_a_tip_excluded_from_its_window_changes_nothing():
+    assert method.window_heights(1000) == list(range(856, 1000))
+    chain = some_chain(11, blocks=4, transactions=60, price=70_000)
+    scans = [block.scan() for block in chain]
+    parents = parent_heights(scans)
+    before_tip = estimate(gather(scans[:-1], parents[:-1]))
+    assert before_tip.last_height == chain[-1].height - 1
+    assert before_tip.price == method.estimate([block.raw for block in chain[:-1]]).price
+    assert before_tip.outputs < len(gather(scans, parents).amounts)
+
+
+# What can't be priced.
+
+
+def refused(window: Window, match: str) -> str:
+    with pytest.raises(PriceImpossible, match=match) as caught:
+        estimate(window)
+    assert isinstance(caught.value, DataError)
+    assert caught.value.exit_code == 4
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_empty_blocks_have_no_price():
+    chain = [build_block(height=100), build_block(height=101)]
+    assert "blocks 100 to 101" in refused(chain_window(chain), "no output passes")
+
+
+@pytest.mark.parametrize("values", [(1000, 999), (10**13, 2**64 - 1)])
+def test_blocks_whose_outputs_dont_count_have_no_price(values):
+    chain = [build_block(pay(*values), height=100)]
+    assert "block 100:" in refused(chain_window(chain), "no output passes")
+
+
+@pytest.mark.parametrize("btc", [100.5, 5_000.0])
+def test_outputs_above_100_btc_alone_have_no_price(btc):
+    refused(window_of([btc] * 50), "no output")
+    with pytest.raises(method.NoPrice):
+        method.estimate_amounts(method.Amounts([btc] * 50, [0] * 50))
+
+
+def test_outputs_where_no_stencil_reaches_have_no_price():
+    refused(window_of([5.5, 20.1, 37.0]), "no round dollar amounts stand out")
+
+
+def test_amounts_far_from_every_point_have_no_price():
+    # Outputs of $2,000 and more fit the stencil, but no point is made of them.
+    amounts = [2_000 / 60_000 * 1.003, 5_000 / 60_000 * 1.002] * 20
+    with pytest.raises(method.NoPrice):
+        method.estimate_amounts(method.Amounts(amounts, [0] * len(amounts)))
+    refused(window_of(amounts), "price points lies within 5 %")
+
+
+def test_a_day_of_one_block_has_no_price():
+    amounts = some_btc(3, 4000, 60_000)
+    with pytest.raises(PriceImpossible, match=rf"at least {MIN_DAY_BLOCKS} blocks"):
+        estimate_day(window_of(amounts, blocks=1))
+    with pytest.raises(PriceImpossible, match="this one has 35"):
+        estimate_day(window_of(amounts, blocks=MIN_DAY_BLOCKS - 1))
+    assert estimate(window_of(amounts, blocks=1)).blocks == 1
+
+
+def test_a_day_with_enough_blocks_is_priced_like_any_window():
+    window = window_of(some_btc(3, 4000, 60_000), blocks=MIN_DAY_BLOCKS)
+    assert estimate_day(window).price == estimate(window).price

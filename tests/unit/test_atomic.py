@@ -1,0 +1,53 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from utxoracle.atomic import write_atomically
+from utxoracle.errors import StorageError
+
+
+def test_a_file_is_written_and_replaced_whole(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, b"first, and longer")
+    write_atomically(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_gets_the_mode_that_the_umask_leaves(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", b"")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(StorageError, match="nowhere/file"):
+        write_atomically(tmp_path / "nowhere" / "file", b"")
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="not a plain file"):
+        write_atomically(tmp_path, b"")
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    code = (
+        "import pathlib, resource, signal, sys\n"
+        "from utxoracle.atomic import write_atomically\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "write_atomically(pathlib.Path(sys.argv[1]), bytes(100_000))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+    )
+    assert "StorageError: can't write" in run.stderr
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,63 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from utxoracle.errors import UsageError
+from utxoracle.settings import Settings, variable_of
+
+
+def test_an_empty_environment_gives_the_defaults():
+    assert Settings.from_environment({}) == Settings()
+
+
+def test_each_setting_is_read_from_its_variable_as_its_own_type():
+    settings = Settings.from_environment(
+        {
+            "UTXORACLE_SOURCE": "files:blocks",
+            "UTXORACLE_READ_TIMEOUT": "2.5",
+            "UTXORACLE_WORKERS": "3",
+            "UTXORACLE_RPC_PASSWORD_FILE": "/run/secret",
+        }
+    )
+    assert settings.source == "files:blocks"
+    assert settings.read_timeout == 2.5
+    assert settings.workers == 3
+    assert settings.rpc_password_file == Path("/run/secret")
+
+
+def test_an_empty_variable_counts_as_not_set():
+    assert Settings.from_environment({"UTXORACLE_WORKERS": "  "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("UTXORACLE_WORKERS", "two"),
+        ("UTXORACLE_WORKERS", "-1"),
+        ("UTXORACLE_READ_TIMEOUT", "soon"),
+        ("UTXORACLE_READ_TIMEOUT", "0"),
+        ("UTXORACLE_CONNECT_TIMEOUT", "nan"),
+    ],
+)
+def test_a_value_that_can_not_work_is_refused_by_the_name_of_its_variable(variable, value):
+    with pytest.raises(UsageError, match=variable):
+        Settings.from_environment({variable: value})
+
+
+def test_the_network_is_main_unless_the_source_is_simulated():
+    assert Settings().network_name("files:blocks") == "main"
+    assert Settings().network_name("sim:") == "regtest"
+    assert Settings(network="signet").network_name("files:blocks") == "signet"
+
+
+def test_a_simulated_source_on_another_network_is_refused():
+    with pytest.raises(UsageError, match="regtest"):
+        Settings(network="main").network_name("sim:days=1")
+
+
+def test_every_setting_has_a_variable_of_its_own_and_a_description():
+    variables = [variable_of(setting.name) for setting in fields(Settings)]
+    assert len(set(variables)) == len(variables)
+    assert all(variable.startswith("UTXORACLE_") for variable in variables)
+    assert all(setting.metadata["help"] for setting in fields(Settings))

@@ -1,0 +1,272 @@
+"""The command line: parses, calls a job, prints, and turns errors into exit codes."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from utxoracle import __version__
+from utxoracle.atomic import write_atomically
+from utxoracle.bitcoin.network import NETWORKS, network_named
+from utxoracle.errors import UsageError, UtxoracleError
+from utxoracle.jobs.price import SELECTIONS, TILING, Answer, Question, price
+from utxoracle.settings import SOURCE_EXAMPLES, Settings
+from utxoracle.sources.factory import has_password, open_source
+
+VERBOSE = "--verbose"
+
+HEIGHT = click.IntRange(min=0)
+
+SECONDS_BETWEEN_LINES = 10
+"""Where there is no terminal, long work tells so often how far it is."""
+
+
+def main() -> None:
+    """Run the program; the one place where an expected failure becomes a line and an exit code."""
+    # Looked for here, since a failure may come before the options are parsed.
+    verbose = VERBOSE in sys.argv
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except UtxoracleError as error:
+        _fail(str(error), error.exit_code, verbose=verbose)
+    except click.ClickException as error:
+        _fail(_with_hint(error), UsageError.exit_code, verbose=verbose)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130, verbose=verbose)
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _with_hint(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" (see {context.command_path} --help)" if context else ""
+    return error.format_message() + hint
+
+
+def _fail(message: str, exit_code: int, *, verbose: bool) -> None:
+    if verbose:
+        traceback.print_exc()
+    click.echo("utxoracle: " + " ".join(message.split()), err=True)
+    sys.exit(exit_code)
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """The BTC/USD price that is written in confirmed Bitcoin blocks, from your own node.
+
+    \b
+    Exit codes: 0 done, 1 a check failed, 2 wrong usage or settings (also: a day that isn't
+    finished), 3 source unreachable or syncing, 4 data refused, 5 storage.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what to price and where it comes from."""
+    options = [
+        click.option(
+            "--day",
+            type=click.DateTime(["%Y-%m-%d"]),
+            metavar="YYYY-MM-DD",
+            help="A finished UTC day. Without --day, --window or --from: the last finished one.",
+        ),
+        click.option(
+            "--selection",
+            type=click.Choice(SELECTIONS),
+            default=TILING,
+            show_default=True,
+            help="How a day's blocks are chosen: days without gap or overlap, or the search of "
+            "the original program.",
+        ),
+        click.option("--window", is_flag=True, help="The 144 blocks before the tip."),
+        click.option("--from", "first", type=HEIGHT, help="First height (with --to)."),
+        click.option("--to", "last", type=HEIGHT, help="Last height, inclusive."),
+        click.option(
+            "--source",
+            metavar="URL",
+            help=f"Where blocks come from [UTXORACLE_SOURCE]: {SOURCE_EXAMPLES}, files:DIR or "
+            "sim:seed=1,days=3.",
+        ),
+        click.option(
+            "--network",
+            type=click.Choice(list(NETWORKS)),
+            help="Network to expect [UTXORACLE_NETWORK]; main by default, regtest for sim:.",
+        ),
+        click.option(
+            VERBOSE, is_flag=True, expose_value=False, help="Show the traceback of a failure."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command("price", short_help="Find the price of a day, a window or a run of blocks.")
+@which_blocks
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def price_command(as_json: bool, **options: Any) -> None:
+    """Find the price of a day, of the newest window, or of a run of blocks.
+
+    Reads straight from a source and stores nothing.
+
+    \b
+    Examples:
+      utxoracle price --source mempool+http://127.0.0.1:8999
+      utxoracle price --source bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie --window
+      utxoracle price --source files:blocks --from 820000 --to 820143 --json
+      utxoracle price --source sim:seed=1,days=3 --day 2025-01-02
+    """
+    started = time.monotonic()
+    answer = _answer(**options)
+    if as_json:
+        click.echo(json.dumps(_as_json(answer)))
+    else:
+        click.echo(_as_text(answer, time.monotonic() - started))
+
+
+@cli.command("plot", short_help="Draw the price points as one HTML page.")
+@which_blocks
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="HTML file to write; an older one is replaced.",
+)
+def plot_command(output: Path, **options: Any) -> None:
+    """Draw the price points of a day, a window or a run of blocks as one HTML page.
+
+    The page is self-contained: it opens without a network and holds no script.
+
+    \b
+    Examples:
+      utxoracle plot --source mempool+http://127.0.0.1:8999 --day 2026-01-31 -o day.html
+      utxoracle plot --source sim:seed=1,days=3 -o day.html
+    """
+    from utxoracle.jobs.plot import plot
+
+    write_atomically(output, plot(_answer(**options)).encode())
+    click.echo(f"wrote {output}")
+
+
+def _answer(
+    *,
+    day: datetime | None,
+    selection: str,
+    window: bool,
+    first: int | None,
+    last: int | None,
+    source: str | None,
+    network: str | None,
+) -> Answer:
+    if (first is None) != (last is None):
+        raise UsageError("--from and --to go together: give both heights")
+    heights = None if first is None or last is None else (first, last)
+    if sum(map(bool, (day, window, heights))) > 1:
+        raise UsageError("--day, --window and --from/--to exclude each other: give one of them")
+    question = Question(
+        day=day.date() if day else None, selection=selection, window=window, heights=heights
+    )
+    settings = Settings.from_environment()
+    url = _source_url(source, settings)
+    settings = replace(settings, source=url, network=network or settings.network)
+    with closing(open_source(url, settings)) as opened, _progress("scanning") as progress:
+        return price(
+            opened,
+            question,
+            network=network_named(settings.network_name(url)),
+            workers=settings.workers or os.cpu_count() or 1,
+            progress=progress,
+        )
+
+
+def _source_url(option: str | None, settings: Settings) -> str:
+    if option and has_password(option):
+        raise UsageError(
+            "a password on the command line shows in the list of processes; put the URL into "
+            "UTXORACLE_SOURCE, or use UTXORACLE_RPC_USER and UTXORACLE_RPC_PASSWORD_FILE"
+        )
+    url = option or settings.source
+    if not url:
+        raise UsageError(
+            f"no source of blocks: set UTXORACLE_SOURCE or --source, for example {SOURCE_EXAMPLES}"
+        )
+    return url
+
+
+def _as_json(answer: Answer) -> dict[str, Any]:
+    found = answer.estimate
+    return {
+        "price": found.price,
+        "price_usd": int(found.price),
+        "label": answer.label,
+        "rough_price": found.rough_price,
+        "deviation": found.deviation,
+        "confidence": found.confidence,
+        "tx_count": found.tx_count,
+        "outputs": found.outputs,
+        "points": found.points,
+        "blocks": found.blocks,
+        "first_height": found.first_height,
+        "last_height": found.last_height,
+        "day": answer.day.isoformat() if answer.day else None,
+    }
+
+
+def _as_text(answer: Answer, seconds: float) -> str:
+    found = answer.estimate
+    what = answer.label or "price (no canonical name for these blocks)"
+    rows = {
+        "blocks": f"{found.blocks:,} ({found.first_height} to {found.last_height})",
+        "transactions": f"{found.tx_count:,} passed the filters",
+        "outputs": f"{found.outputs:,}",
+        "price points": f"{found.points:,}",
+        "rough price": f"${found.rough_price:,}",
+        "deviation": f"${found.deviation:,.2f}",
+        "confidence": f"{found.confidence:.3f}",
+        "took": f"{seconds:.1f} s",
+    }
+    head = f"${int(found.price):,}  {what}{f', {answer.day}' if answer.day else ''}"
+    return "\n".join([head, "", *(f"  {key:<14}{value}" for key, value in rows.items())])
+
+
+@contextmanager
+def _progress(action: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback that draws a bar on a terminal and writes some lines elsewhere."""
+    if sys.stderr.isatty():
+        with click.progressbar(
+            length=1, label=action, show_eta=False, show_pos=True, file=sys.stderr
+        ) as bar:
+
+            def draw(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - bar.pos)
+
+            yield draw
+    else:
+        last_line = time.monotonic()
+
+        def log(done: int, total: int) -> None:
+            nonlocal last_line
+            if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
+                last_line = time.monotonic()
+                click.echo(f"utxoracle: {action}: {done} of {total} blocks", err=True)
+
+        yield log

@@ -1,0 +1,95 @@
+"""Fetching and scanning a run of blocks, in order, with a bounded number of them in memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from utxoracle.bitcoin.network import Network
+from utxoracle.bitcoin.scan import BlockScan, scan_block
+from utxoracle.errors import BlockCorrupt, SourceError
+from utxoracle.sources.base import Source
+
+Progress = Callable[[int, int], None]
+"""Called with the number of blocks done and the number of all."""
+
+BLOCKS_WORTH_A_PROCESS = 12
+"""Starting a process takes about as long as scanning so many blocks."""
+
+AHEAD = 2
+"""Blocks in flight for each worker: one being scanned and one waiting."""
+
+
+def scan_blocks(
+    source: Source,
+    heights: Sequence[int],
+    *,
+    network: Network,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> list[BlockScan]:
+    """Return the verified scans of the blocks at consecutive `heights`, ascending.
+
+    Blocks are fetched one after the other and scanned by up to `workers` processes meanwhile. A
+    block that fails verification is asked for once more.
+
+    Raises:
+        SourceError: The source failed, or the chain was reorganised during the reading.
+        BlockCorrupt: A block failed verification twice.
+    """
+    scans: list[BlockScan] = []
+    with _executor(min(workers, len(heights) // BLOCKS_WORTH_A_PROCESS)) as executor:
+        for scan in _scan_in_order(source, heights, network, executor, AHEAD * max(workers, 1)):
+            if scans and scan.prev_hash != scans[-1].hash:
+                raise SourceError(
+                    f"{source.name}: block {scan.height} does not follow block "
+                    f"{scans[-1].height}; the chain was reorganised meanwhile, run again"
+                )
+            scans.append(scan)
+            if progress:
+                progress(len(scans), len(heights))
+    return scans
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor]:
+    """Give what scans beside the fetching: a thread, or processes where they are worth it."""
+    executor: Executor
+    if workers < 2:
+        executor = ThreadPoolExecutor(1)
+    else:
+        # Not fork: a copy of a process that has threads may hang.
+        executor = ProcessPoolExecutor(workers, get_context("spawn"))
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _scan_in_order(
+    source: Source, heights: Sequence[int], network: Network, executor: Executor, ahead: int
+) -> Iterator[BlockScan]:
+    waiting: deque[tuple[int, str, Future[BlockScan]]] = deque()
+    for height in heights:
+        block_hash = source.hash_at(height)
+        raw = source.raw_block(block_hash)
+        future = executor.submit(
+            scan_block, raw, expected_hash=block_hash, height=height, network=network
+        )
+        waiting.append((height, block_hash, future))
+        if len(waiting) >= ahead:
+            yield _scan_of(source, network, *waiting.popleft())
+    while waiting:
+        yield _scan_of(source, network, *waiting.popleft())
+
+
+def _scan_of(
+    source: Source, network: Network, height: int, block_hash: str, future: Future[BlockScan]
+) -> BlockScan:
+    """Return the scan, after asking for the block a second time if the first bytes were bad."""
+    try:
+        return future.result()
+    except BlockCorrupt:
+        raw = source.raw_block(block_hash)
+        return scan_block(raw, expected_hash=block_hash, height=height, network=network)

@@ -1,0 +1,59 @@
+"""What a source checks of every answer before it passes one on."""
+
+import re
+
+from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
+from utxoracle.errors import BlockCorrupt, SourceError
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def checked_hash(value: object, source: str) -> str:
+    """Return `value`, which `source` gave as a block hash.
+
+    Raises:
+        SourceError: It isn't 64 lower-case hex digits.
+    """
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return value
+    raise SourceError(f"{source} gave {value!r:.80} where a block hash belongs")
+
+
+def checked_height(value: object, source: str) -> int:
+    """Return `value`, which `source` gave as a block height.
+
+    Raises:
+        SourceError: It isn't a whole number from 0 on.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise SourceError(f"{source} gave {value!r:.80} where a block height belongs")
+
+
+def checked_hex(value: object, source: str) -> bytes:
+    """Return the bytes of the hex digits `value` that `source` gave.
+
+    Raises:
+        SourceError: It isn't hex digits.
+    """
+    try:
+        return bytes.fromhex(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise SourceError(f"{source} gave {value!r:.80} where hex digits belong") from None
+
+
+def checked_header(raw: bytes, block_hash: str, source: str) -> bytes:
+    """Return `raw`, which `source` gave as the header of the block `block_hash`.
+
+    Raises:
+        BlockCorrupt: It hasn't 80 bytes, or hashes to something else.
+    """
+    if len(raw) != HEADER_SIZE:
+        raise BlockCorrupt(
+            f"{source} gave {len(raw):,} bytes as the header of block {block_hash}, "
+            f"which has {HEADER_SIZE}"
+        )
+    found = parse_header(raw).hash
+    if found != block_hash:
+        raise BlockCorrupt(f"{source} gave a header for block {block_hash} that hashes to {found}")
+    return raw

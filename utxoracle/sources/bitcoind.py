@@ -1,0 +1,251 @@
+"""Blocks from Bitcoin Core: over REST where it is on, else over JSON-RPC."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from utxoracle.errors import BlockNotFound, SourceError, UsageError
+from utxoracle.settings import Settings, variable_of
+from utxoracle.sources.answers import checked_hash, checked_header, checked_height, checked_hex
+from utxoracle.sources.http import (
+    BLOCK_LIMIT,
+    RPC_LIMIT,
+    SMALL_LIMIT,
+    Answer,
+    Credentials,
+    Endpoint,
+    HttpClient,
+)
+
+_MISC_ERROR, _NOT_FOUND, _OUT_OF_RANGE, _LOADING = -1, -5, -8, -28
+"""Codes of JSON-RPC errors (Bitcoin Core, rpc/protocol.h)."""
+
+
+class _Interface(Protocol):
+    """The four questions, as one of bitcoind's two interfaces asks them."""
+
+    def info(self) -> Any:
+        """Return what `getblockchaininfo` tells."""
+
+    def hash_at(self, height: int) -> object:
+        """Return the hash at a height."""
+
+    def header(self, block_hash: str) -> bytes:
+        """Return a header."""
+
+    def raw_block(self, block_hash: str) -> bytes:
+        """Return a block."""
+
+
+class BitcoindSource:
+    """A Bitcoin Core node.
+
+    REST needs no password and sends blocks as they are, which is several times faster; it is used
+    when the node has it on (`rest=1`). JSON-RPC takes its credentials from, in this order: the
+    cookie file, the URL, the settings.
+
+    Raises:
+        UsageError: The file with the password can't be read.
+    """
+
+    def __init__(self, endpoint: Endpoint, settings: Settings, cookie: Path | None) -> None:
+        self._client = HttpClient("bitcoind", endpoint, settings)
+        self._cookie = cookie
+        self._credentials = endpoint.credentials or _password_of(settings)
+        self._known_interface: _Interface | None = None
+        self.name = self._client.name
+
+    def tip(self) -> tuple[int, str]:
+        """Return height and hash of the newest block; a node that is still syncing has none."""
+        info = self._interface.info()
+        if not isinstance(info, dict):
+            raise SourceError(f"{self.name} told nothing about its chain; is it a bitcoind?")
+        height = checked_height(info.get("blocks"), self.name)
+        if info.get("initialblockdownload"):
+            raise SourceError(
+                f"{self.name} is still syncing, at block {height} of {info.get('headers')}: try "
+                "again when it has caught up"
+            )
+        return height, checked_hash(info.get("bestblockhash"), self.name)
+
+    def hash_at(self, height: int) -> str:
+        """Return the hash of the block at `height`; see `Source.hash_at`."""
+        return checked_hash(self._interface.hash_at(height), self.name)
+
+    def header(self, block_hash: str) -> bytes:
+        """Return a block's header; see `Source.header`."""
+        return checked_header(self._interface.header(block_hash), block_hash, self.name)
+
+    def raw_block(self, block_hash: str) -> bytes:
+        """Return a block's bytes; see `Source.raw_block`."""
+        return self._interface.raw_block(block_hash)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @property
+    def _interface(self) -> _Interface:
+        if self._known_interface is None:
+            answer = self._client.get("/rest/chaininfo.json")
+            if answer.status == 503:
+                raise _not_ready(answer)
+            rest_is_on = answer.status == 200 and answer.content_type == "application/json"
+            self._known_interface = (
+                _Rest(self._client)
+                if rest_is_on
+                else _Rpc(self._client, self._cookie, self._credentials)
+            )
+        return self._known_interface
+
+
+class _Rest:
+    """Bitcoin Core's REST interface, as it is since version 24."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def info(self) -> Any:
+        return self._get("/rest/chaininfo.json", "chain").json()
+
+    def hash_at(self, height: int) -> object:
+        return self._get(f"/rest/blockhashbyheight/{height}.hex", f"block {height}").text
+
+    def header(self, block_hash: str) -> bytes:
+        raw = self._get(f"/rest/headers/{block_hash}.bin?count=1", f"block {block_hash}").body
+        if not raw:
+            raise BlockNotFound(f"{self._client.name} has no block {block_hash} on its best chain")
+        return raw
+
+    def raw_block(self, block_hash: str) -> bytes:
+        what = f"block {block_hash}"
+        return self._get(f"/rest/block/{block_hash}.bin", what, BLOCK_LIMIT).body
+
+    def _get(self, path: str, what: str, limit: int = SMALL_LIMIT) -> Answer:
+        answer = self._client.get(path, limit=limit)
+        if answer.status == 200:
+            return answer
+        if answer.status == 503:
+            raise _not_ready(answer)
+        if answer.status == 404 and answer.text:
+            raise _not_found(self._client.name, what, answer.text)
+        raise answer.refused()
+
+
+class _Rpc:
+    """Bitcoin Core's JSON-RPC interface."""
+
+    def __init__(
+        self, client: HttpClient, cookie: Path | None, credentials: Credentials | None
+    ) -> None:
+        self._client = client
+        self._cookie = cookie
+        self._credentials = credentials
+
+    def info(self) -> Any:
+        return self._call("getblockchaininfo", what="chain")
+
+    def hash_at(self, height: int) -> object:
+        return self._call("getblockhash", height, what=f"block {height}")
+
+    def header(self, block_hash: str) -> bytes:
+        result = self._call("getblockheader", block_hash, False, what=f"block {block_hash}")
+        return checked_hex(result, self._client.name)
+
+    def raw_block(self, block_hash: str) -> bytes:
+        result = self._call("getblock", block_hash, 0, what=f"block {block_hash}", limit=RPC_LIMIT)
+        return checked_hex(result, self._client.name)
+
+    def _call(self, method: str, *params: object, what: str, limit: int = SMALL_LIMIT) -> object:
+        """Return the result of an RPC; `what` it is about goes into the error."""
+        payload = {"jsonrpc": "1.0", "id": 1, "method": method, "params": params}
+        answer = self._client.post("/", payload, limit=limit, auth=self._login())
+        if answer.status in (401, 403):
+            raise self._locked_out(answer.status)
+        if answer.status == 503:
+            raise _not_ready(answer)
+        if answer.content_type != "application/json":
+            raise answer.refused() if answer.status != 200 else self._no_rpc(answer)
+        reply = answer.json()
+        if not isinstance(reply, dict):
+            raise self._no_rpc(answer)
+        error = reply.get("error")
+        if error is not None:
+            raise self._failure(method, what, error)
+        if answer.status != 200 or "result" not in reply:
+            raise self._no_rpc(answer)
+        return reply["result"]
+
+    def _login(self) -> Credentials | None:
+        """Return user and password; bitcoind writes a new cookie whenever it starts."""
+        if self._cookie is None:
+            return self._credentials
+        try:
+            user, _, password = self._cookie.read_text().strip().partition(":")
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it isn't text"
+            raise SourceError(
+                f"the cookie {self._cookie} of {self._client.name} can't be read: {why}; is "
+                "bitcoind running, and may this user read it (rpccookieperms=group)?"
+            ) from None
+        return user, password
+
+    def _locked_out(self, status: int) -> SourceError:
+        if status == 403:
+            return SourceError(
+                f"{self._client.name} forbids this machine to ask (403): see rpcallowip in "
+                "bitcoin.conf"
+            )
+        if self._cookie is None and self._credentials is None:
+            return SourceError(
+                f"{self._client.name} wants a password (401): set rest=1 in bitcoin.conf, or add "
+                f"?cookie=FILE to the source, or set {variable_of('rpc_user')} and "
+                f"{variable_of('rpc_password_file')}"
+            )
+        return SourceError(
+            f"{self._client.name} refuses the user or password (401): compare "
+            f"{self._cookie or 'them'} with its rpcauth or its cookie"
+        )
+
+    def _no_rpc(self, answer: Answer) -> SourceError:
+        return SourceError(
+            f"{self._client.name} answered {answer.request} with something that isn't a JSON-RPC "
+            "reply; is this the right address?"
+        )
+
+    def _failure(self, method: str, what: str, error: object) -> SourceError:
+        code, message = None, str(error)
+        if isinstance(error, dict):
+            code, message = error.get("code"), str(error.get("message"))
+        if code == _LOADING:
+            return SourceError(
+                f"{self._client.name} is still starting ({message:.100}): try again in a minute"
+            )
+        if code in (_NOT_FOUND, _OUT_OF_RANGE) or (code == _MISC_ERROR and "pruned" in message):
+            return _not_found(self._client.name, what, message)
+        return SourceError(f"{self._client.name} failed at {method}: {message:.100} ({code})")
+
+
+def _not_ready(answer: Answer) -> SourceError:
+    """Return the error for 503, which REST gives while bitcoind loads and when it is too busy."""
+    return SourceError(
+        f"{answer.source} is still starting or too busy ({answer.reason}): try again in a minute"
+    )
+
+
+def _not_found(name: str, what: str, message: str) -> BlockNotFound:
+    if "pruned" in message:
+        return BlockNotFound(f"{name} has pruned {what}: only a node that keeps it can serve it")
+    return BlockNotFound(f"{name} has no {what} ({' '.join(message.split()):.100})")
+
+
+def _password_of(settings: Settings) -> Credentials | None:
+    path = settings.rpc_password_file
+    if not settings.rpc_user or path is None:
+        return None
+    try:
+        return settings.rpc_user, path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it isn't text"
+        raise UsageError(
+            f"{path} ({variable_of('rpc_password_file')}) can't be read: {why}"
+        ) from None

@@ -1,0 +1,116 @@
+"""Blocks from a folder of files."""
+
+import os
+from pathlib import Path
+
+from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
+from utxoracle.bitcoin.walk import MAX_BLOCK_SIZE
+from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError, UsageError
+from utxoracle.sources.answers import checked_header
+
+
+class FilesSource:
+    """The block files of a folder, each one raw serialised block.
+
+    A file's name is the height and `.bin`, with anything after a `_` or `.` between them, such
+    as `820000.bin` or `820000_626d6571.bin`; other names are ignored. The folder is listed once.
+    The newest block is the one of the greatest height; heights may be missing.
+
+    Raises:
+        UsageError: There is no such folder, no block file in it, or two of one height.
+        SourceError: The folder can't be read.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.name = f"files {folder}"
+        self._paths = _list_blocks(folder)
+        self._hashes: dict[int, str] = {}
+        self._heights: dict[str, int] = {}
+
+    def tip(self) -> tuple[int, str]:
+        """Return the greatest height and the hash of its block."""
+        height = max(self._paths)
+        return height, self.hash_at(height)
+
+    def hash_at(self, height: int) -> str:
+        """Return the hash of the header that the file of `height` begins with.
+
+        Raises:
+            BlockNotFound: There is no file of that height.
+            BlockCorrupt: The file is shorter than a header.
+        """
+        known = self._hashes.get(height)
+        if known is not None:
+            return known
+        if height not in self._paths:
+            raise BlockNotFound(f"{self.name} has no file for block {height}")
+        try:
+            block_hash = parse_header(self._read(height, HEADER_SIZE)).hash
+        except BlockCorrupt as error:
+            raise BlockCorrupt(f"{self._paths[height]} is not a block: {error}") from None
+        self._hashes[height] = block_hash
+        self._heights[block_hash] = height
+        return block_hash
+
+    def header(self, block_hash: str) -> bytes:
+        """Return the 80 bytes in front of a block; see `Source.header`."""
+        raw = self._read(self._height_of(block_hash), HEADER_SIZE)
+        return checked_header(raw, block_hash, self.name)
+
+    def raw_block(self, block_hash: str) -> bytes:
+        """Return a file's bytes, at most one more than a block can have."""
+        return self._read(self._height_of(block_hash), MAX_BLOCK_SIZE + 1)
+
+    def close(self) -> None:
+        """Do nothing: no file is kept open."""
+
+    def _height_of(self, block_hash: str) -> int:
+        if block_hash not in self._heights:
+            for height in self._paths:
+                self.hash_at(height)
+        if block_hash not in self._heights:
+            raise BlockNotFound(f"{self.name} has no file of block {block_hash}")
+        return self._heights[block_hash]
+
+    def _read(self, height: int, size: int) -> bytes:
+        path = self._paths[height]
+        try:
+            with path.open("rb") as file:
+                return file.read(size)
+        except OSError as error:
+            raise SourceError(f"{path} can't be read: {error.strerror}; check its mode") from None
+
+
+def _list_blocks(folder: str) -> dict[int, Path]:
+    """Return the block files of a folder by height."""
+    root = Path(folder).expanduser()
+    try:
+        if not folder or not root.is_dir():
+            raise UsageError(f"there is no folder {folder!r}; name one with block files: files:DIR")
+        with os.scandir(root) as entries:
+            found = sorted(
+                (height, one.name)
+                for one in entries
+                if (height := _height(one.name)) is not None and one.is_file()
+            )
+    except OSError as error:
+        raise SourceError(f"folder {folder} can't be read: {error.strerror}; check its mode") from (
+            None
+        )
+    paths: dict[int, Path] = {}
+    for height, name in found:
+        if height in paths:
+            raise UsageError(
+                f"{folder} has two files of block {height}: {paths[height].name} and {name}; "
+                "remove one"
+            )
+        paths[height] = root / name
+    if not paths:
+        raise UsageError(f"folder {folder} has no block files: none is called <height>.bin")
+    return paths
+
+
+def _height(name: str) -> int | None:
+    """Return the height that a file's name begins with, None when it is no block file's name."""
+    digits = name.partition(".")[0].partition("_")[0]
+    return int(digits) if name.endswith(".bin") and digits.isascii() and digits.isdigit() else None

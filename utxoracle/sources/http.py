@@ -1,0 +1,261 @@
+"""One server behind HTTP, and every way it can fail in one line each."""
+
+import ipaddress
+import json
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import requests
+import urllib3
+
+from utxoracle import __version__
+from utxoracle.errors import SourceError
+from utxoracle.settings import Settings
+
+BLOCK_LIMIT = 4_200_000
+"""Bytes of an answer that is a raw block."""
+
+RPC_LIMIT = 8_500_000
+"""Bytes of an answer that is a block in hex inside JSON."""
+
+SMALL_LIMIT = 256_000
+"""Bytes of any other answer."""
+
+_CHUNK = 1 << 16
+
+_TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (requests.exceptions.SSLError,),
+        "can't be asked over TLS: check its certificate, or is it plain http?",
+    ),
+    (
+        (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+        "did not take the connection within {connect:g} s: is it running, and reachable?",
+    ),
+    (
+        (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
+        "sent nothing for {read:g} s: is its node hanging?",
+    ),
+    ((requests.exceptions.ProxyError,), "can't be reached through the proxy: check it"),
+    ((ConnectionRefusedError,), "refused the connection: is it running?"),
+    ((socket.gaierror,), "can't be found: check the host name"),
+    (
+        (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),
+        "has no usable host name: check it",
+    ),
+)
+"""Kinds of failures, the first that fits counts, and what to say of each."""
+
+Credentials = tuple[str, str]
+"""User name and password."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server is.
+
+    Attributes:
+        base: URL without credentials and without a slash at the end.
+        place: Host and port, for people.
+        port: The port that the URL names, if any.
+        loopback: Whether it is this machine.
+        credentials: User and password that the URL held.
+    """
+
+    base: str
+    place: str
+    port: int | None
+    loopback: bool
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server sent.
+
+    Attributes:
+        source: Name of the source.
+        request: Method and URL that were asked, for people.
+        status: HTTP status.
+        content_type: Media type in lower case, without parameters.
+        body: The whole body.
+    """
+
+    source: str
+    request: str
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text, without white space around it."""
+        return self.body.decode("utf-8", "replace").strip()
+
+    @property
+    def reason(self) -> str:
+        """Status and the beginning of the body in one line, for an error message."""
+        try:
+            text = str(json.loads(self.body)["error"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            text = "" if self.content_type == "text/html" else self.text
+        line = "".join(one for one in " ".join(text.split()) if one.isprintable())
+        return f"{self.status} {line:.100}".strip()
+
+    def json(self) -> Any:
+        """Return the body read as JSON.
+
+        Raises:
+            SourceError: It isn't JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise SourceError(
+                f"{self.source} answered {self.request} with something that isn't JSON "
+                f"({self.content_type or 'of no type'}); is this the right address?"
+            ) from None
+
+    def refused(self) -> SourceError:
+        """Return the error for an answer whose status isn't the expected one."""
+        hint = ""
+        if 300 <= self.status < 400:
+            hint = ": give the address that it redirects to as the source"
+        return SourceError(f"{self.source} answered {self.request} with {self.reason}{hint}")
+
+
+class HttpClient:
+    """Asks one server, over connections that are kept open.
+
+    Redirects are not followed, TLS certificates are verified, and answers are cut off when they
+    grow past what was expected. A server on this machine is never asked through a proxy.
+
+    Attributes:
+        name: Kind and place of the server, without credentials.
+    """
+
+    def __init__(self, kind: str, endpoint: Endpoint, settings: Settings) -> None:
+        self.name = f"{kind} {endpoint.place}"
+        self._base = endpoint.base
+        self._timeouts = (settings.connect_timeout, settings.read_timeout)
+        self._session = requests.Session()
+        self._session.trust_env = not endpoint.loopback
+        self._session.headers["User-Agent"] = f"utxoracle/{__version__}"
+        # Blocks don't get smaller, and so the size limit counts what is really sent.
+        self._session.headers["Accept-Encoding"] = "identity"
+
+    def get(
+        self, path: str, *, limit: int = SMALL_LIMIT, auth: Credentials | None = None
+    ) -> Answer:
+        """Return the answer to GET `path`, whatever its status.
+
+        Raises:
+            SourceError: There is no whole answer, or one of more than `limit` bytes.
+        """
+        return self._send("GET", path, None, limit, auth)
+
+    def post(
+        self, path: str, payload: object, *, limit: int, auth: Credentials | None = None
+    ) -> Answer:
+        """Return the answer to POST `path` with `payload` as JSON; otherwise as `get`."""
+        return self._send("POST", path, payload, limit, auth)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _send(
+        self, method: str, path: str, payload: object, limit: int, auth: Credentials | None
+    ) -> Answer:
+        """Make one attempt."""
+        url = self._base + path
+        request = f"{method} {url}"
+        try:
+            with self._session.request(
+                method,
+                url,
+                json=payload,
+                auth=auth,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = self._read(response, limit, request)
+                content_type = response.headers.get("Content-Type", "")
+                media_type = content_type.partition(";")[0].strip().lower()
+                return Answer(self.name, request, response.status_code, media_type, body)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise SourceError(f"{self.name} {self._explain(error)} ({request})") from None
+
+    def _read(self, response: requests.Response, limit: int, request: str) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > limit:
+                raise SourceError(
+                    f"{self.name} sends more than the {limit:,} bytes that {request} can give; "
+                    "is this the right address?"
+                )
+        return bytes(body)
+
+    def _explain(self, error: Exception) -> str:
+        """Say in a few words what went wrong and what to do.
+
+        What the error itself says is left out: it is long, and may repeat what was sent.
+        """
+        causes = _causes(error)
+        connect, read = self._timeouts
+        for kinds, text in _TROUBLES:
+            if any(isinstance(one, kinds) for one in causes):
+                return text.format(connect=connect, read=read)
+        system = next((one.strerror for one in causes if isinstance(one, OSError)), None)
+        return f"broke off the connection{f' ({system})' if system else ''}: try again"
+
+
+def parse_endpoint(url: str) -> Endpoint:
+    """Return the endpoint that `url` names.
+
+    Raises:
+        ValueError: There is no host, the port is no port, or it has a query or fragment.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    if parts.query or parts.fragment:
+        raise ValueError("nothing may follow its path")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("its port isn't a number from 0 to 65535") from None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    place = host if port is None else f"{host}:{port}"
+    return Endpoint(
+        base=f"{parts.scheme}://{place}{parts.path.rstrip('/')}",
+        place=place,
+        port=port,
+        loopback=_is_loopback(parts.hostname),
+        credentials=(
+            (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        ),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return `error` and all that led to it, as far as requests and urllib3 tell."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return found

@@ -1,0 +1,135 @@
+"""Blocks from a mempool back end, or from the front end before it."""
+
+from utxoracle.errors import BlockNotFound, SourceError
+from utxoracle.settings import Settings
+from utxoracle.sources.answers import checked_hash, checked_header, checked_height, checked_hex
+from utxoracle.sources.http import BLOCK_LIMIT, SMALL_LIMIT, Answer, Endpoint, HttpClient
+
+_BASES = ("/api/v1", "/api", "")
+_TIP_ATTEMPTS = 4
+
+_FAILURES = (
+    "Failed to get block at height",
+    "Failed to get block header",
+    "Failed to get raw block",
+)
+"""What a back end says of blocks that it doesn't have, but also of a node that it can't reach."""
+
+
+class MempoolSource:
+    """A mempool back end, or a front end that passes requests on to it.
+
+    Only routes that ask the node itself are used: the tip's height and the list of blocks are
+    kept in the back end's memory, and stay as they were when the node is gone.
+    """
+
+    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+        self._client = HttpClient("mempool", endpoint, settings)
+        self._credentials = endpoint.credentials
+        self._base: str | None = None
+        self.name = self._client.name
+
+    def tip(self) -> tuple[int, str]:
+        """Return height and hash of the node's newest block.
+
+        The hash comes from the node, its height from the block, and the node must still have that
+        hash at that height. While blocks arrive this can fail, so it is asked a few times.
+        """
+        for _ in range(_TIP_ATTEMPTS):
+            answer = self._get("/blocks/tip/hash")
+            if answer.status != 200:
+                raise answer.refused()
+            tip_hash = checked_hash(answer.text, self.name)
+            height = self._height_of(tip_hash)
+            confirmed = self._get(f"/block-height/{height}")
+            if confirmed.status == 200 and confirmed.text == tip_hash:
+                return height, tip_hash
+        raise SourceError(
+            f"{self.name} named {_TIP_ATTEMPTS} newest blocks one after the other that it did not "
+            "have at their height: its chain is changing, try again in a minute"
+        )
+
+    def hash_at(self, height: int) -> str:
+        """Return the hash of the block at `height`; see `Source.hash_at`."""
+        answer = self._get(f"/block-height/{height}")
+        if answer.status == 200:
+            return checked_hash(answer.text, self.name)
+        # The tip fails when the node can't be reached, so what is left means: no such block.
+        tip_height, _ = self.tip()
+        if height > tip_height or _names_a_missing_block(answer):
+            raise BlockNotFound(f"{self.name} has no block {height}; its newest is {tip_height}")
+        raise answer.refused()
+
+    def header(self, block_hash: str) -> bytes:
+        """Return a block's header; see `Source.header`."""
+        answer = self._get_block(f"/block/{block_hash}/header", block_hash, SMALL_LIMIT)
+        return checked_header(checked_hex(answer.text, self.name), block_hash, self.name)
+
+    def raw_block(self, block_hash: str) -> bytes:
+        """Return a block's bytes; see `Source.raw_block`."""
+        answer = self._get_block(f"/block/{block_hash}/raw", block_hash, BLOCK_LIMIT)
+        if answer.content_type != "application/octet-stream":
+            raise SourceError(
+                f"{self.name} answered {answer.request} with {answer.content_type or 'no type'}, "
+                "not with a block; is this the right address?"
+            )
+        return answer.body
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _height_of(self, block_hash: str) -> int:
+        answer = self._get(f"/block/{block_hash}")
+        if answer.status != 200:
+            raise answer.refused()
+        block = answer.json()
+        if not isinstance(block, dict) or block.get("id") != block_hash:
+            raise SourceError(f"{self.name} answered {answer.request} with another block")
+        return checked_height(block.get("height"), self.name)
+
+    def _get_block(self, path: str, block_hash: str, limit: int) -> Answer:
+        answer = self._get(path, limit)
+        if answer.status == 200:
+            return answer
+        if answer.status == 404 or _names_a_missing_block(answer):
+            self.tip()
+            raise BlockNotFound(
+                f"{self.name} has no block {block_hash} ({answer.reason}); its node may have "
+                "pruned it"
+            )
+        raise answer.refused()
+
+    def _get(self, path: str, limit: int = SMALL_LIMIT) -> Answer:
+        if self._base is None:
+            self._base = self._find_base()
+        return self._client.get(self._base + path, limit=limit, auth=self._credentials)
+
+    def _find_base(self) -> str:
+        """Return the path below the given one where the back end's routes are.
+
+        A front end answers unknown paths with 200 and its page, so that only a hash counts.
+        """
+        failure: Answer | None = None
+        for base in _BASES:
+            answer = self._client.get(base + "/blocks/tip/hash", auth=self._credentials)
+            if answer.status == 200 and answer.content_type != "text/html":
+                checked_hash(answer.text, self.name)
+                return base
+            if failure is None and answer.status not in (200, 404):
+                failure = answer
+        if failure is None:
+            raise SourceError(
+                f"{self.name} has no mempool API at /api/v1, /api or /: is this the right address? "
+                "A back end in esplora mode serves no blocks; name its node: bitcoind+http://"
+            )
+        if failure.status >= 500:
+            raise SourceError(
+                f"{self.name} is up but can't reach its node ({failure.reason}): is bitcoind "
+                "running, and ready?"
+            )
+        raise failure.refused()
+
+
+def _names_a_missing_block(answer: Answer) -> bool:
+    return any(failure in answer.text for failure in _FAILURES)
