@@ -70,7 +70,5 @@ def network_named(name: str) -> Network:
         UsageError: There is none.
     """
     if name not in NETWORKS:
-        raise UsageError(
-            f"UTXORACLE_NETWORK is {name!r}, but must be one of {', '.join(NETWORKS)}"
-        )
+        raise UsageError(f"UTXORACLE_NETWORK is {name!r}, but must be one of {', '.join(NETWORKS)}")
     return NETWORKS[name]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from utxoracle.bitcoin.network import Network
-from utxoracle.errors import DayUnavailable, UsageError
+from utxoracle.errors import DayUnavailable, PriceImpossible, UsageError
 from utxoracle.jobs.scanning import Progress, scan_blocks
 from utxoracle.price.estimate import Estimate, estimate, estimate_day
 from utxoracle.price.window import gather, parent_heights
@@ -86,6 +86,10 @@ def price(
         day = question.day or last_day(source, times)
         choose = day_heights_v91 if question.selection == V91 else day_heights
         heights = choose(source, day, times)
+        if not heights:
+            raise PriceImpossible(
+                f"no block fell in {day}, so it has no price; ask for another day"
+            )
 
     scans = scan_blocks(source, heights, network=network, workers=workers, progress=progress)
     window = gather(scans, parent_heights(scans))

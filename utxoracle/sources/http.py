@@ -31,7 +31,7 @@ _TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "can't be asked over TLS: check its certificate, or is it plain http?",
     ),
     (
-        (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+        (requests.ConnectTimeout,),
         "did not take the connection within {connect:g} s: is it running, and reachable?",
     ),
     (
@@ -211,7 +211,7 @@ class HttpClient:
             if any(isinstance(one, kinds) for one in causes):
                 return text.format(connect=connect, read=read)
         system = next((one.strerror for one in causes if isinstance(one, OSError)), None)
-        return f"broke off the connection{f' ({system})' if system else ''}: try again"
+        return f"lost the connection{f' ({system})' if system else ''}: try again"
 
 
 def parse_endpoint(url: str) -> Endpoint:

@@ -80,7 +80,7 @@ def test_the_price_of_any_amounts_equals_the_reference(seed, number, price):
         check_estimate(window, expected)
 
 
-@pytest.mark.parametrize("price", [16_000, 42_000, 97_531, 180_000, 400_000])
+@pytest.mark.parametrize("price", [20_000, 42_000, 97_531, 180_000, 400_000])
 def test_the_price_that_was_put_in_is_found(price):
     found = estimate(window_of(some_btc(price, 4000, price)))
     assert found.price == pytest.approx(price, rel=0.01)
@@ -154,12 +154,19 @@ def test_outputs_where_no_stencil_reaches_have_no_price():
     refused(window_of([5.5, 20.1, 37.0]), "no round dollar amounts stand out")
 
 
-def test_amounts_far_from_every_point_have_no_price():
-    # Outputs of $2,000 and more fit the stencil, but no point is made of them.
-    amounts = [2_000 / 60_000 * 1.003, 5_000 / 60_000 * 1.002] * 20
-    with pytest.raises(method.NoPrice):
+WITHOUT_POINTS = {
+    "only the stencil's $10,000 meets them": ([0.9123] * 20, 0),
+    "round amounts of bitcoin": ([0.0007, 0.0014] * 20, 0),
+    "a point 12 % away": ([0.0007, 0.0014] * 20 + [0.001568], 1),
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_POINTS)
+def test_amounts_without_a_point_near_the_rough_price_have_no_price(kind):
+    amounts, points = WITHOUT_POINTS[kind]
+    with pytest.raises(method.NoPrice, match="no point"):
         method.estimate_amounts(method.Amounts(amounts, [0] * len(amounts)))
-    refused(window_of(amounts), "price points lies within 5 %")
+    refused(window_of(amounts), rf"none of {points} price points lies within 5 %")
 
 
 def test_a_day_of_one_block_has_no_price():

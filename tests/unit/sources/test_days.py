@@ -117,7 +117,7 @@ def test_few_headers_are_asked_for_on_a_long_chain(seconds):
         chain = StampedChain(time_of, 0, 900_000)
         heights = day_heights(chain, TODAY + timedelta(days=days))
         assert abs(len(heights) - DAY / seconds) < 10
-        assert chain.headers <= 60
+        assert chain.headers <= 50
         assert chain.requests <= 2 * chain.headers + 2
 
 
@@ -279,6 +279,39 @@ def test_the_v91_search_jumps_back_while_the_jumps_are_positive():
     assert day_heights_v91(chain, TODAY) == day_heights(chain, TODAY) == range(200, 488)
 
 
+@pytest.mark.parametrize(
+    ("newest", "first"),
+    [
+        (1, 201),  # 144.5 blocks back are 144: one behind midnight
+        (12, 201),  # six behind midnight are walked
+        (14, 200),  # seven are jumped, right to it
+    ],
+)
+def test_the_v91_search_rounds_to_even_and_jumps_from_seven_blocks_on(newest, first):
+    day = [600 * index for index in range(144)]
+    after = [300 * index for index in range(newest + 7)]
+    chain = chain_of(before_and_after(day, after))
+    assert day_heights_v91(chain, TODAY) == range(first, 344)
+
+
+@pytest.mark.parametrize(
+    ("between", "first"),
+    [
+        ([4800 + 30 * n for n in range(9)], 200),  # jumps of 8 and 8 lead to midnight
+        (
+            # jumps of 8 and 7, and the next would be of 8 again
+            [4800, *range(3700, 4000, 50), 4200, *range(4210, 4280, 10), 4900],
+            201,
+        ),
+    ],
+)
+def test_the_v91_search_stops_jumping_when_a_jump_comes_back_after_another(between, first):
+    day = [600 * index for index in range(8)] + between + list(range(5400, DAY, 600))
+    after = [120 * index for index in range(17)]
+    chain = chain_of(before_and_after(day, after))
+    assert day_heights_v91(chain, TODAY) == range(first, 200 + len(day))
+
+
 @pytest.mark.parametrize("tip_after_midnight", [5, 6, 7])
 def test_the_v91_day_is_finished_when_the_block_six_below_the_tip_is_of_the_next(
     tip_after_midnight,
@@ -303,7 +336,7 @@ def test_the_v91_rule_begins_on_its_first_day():
 
 def test_the_v91_search_says_when_it_leaves_the_source():
     chain = chain_of([START + 60 + 600 * index for index in range(300)], bottom=5000)
-    with pytest.raises(DayUnavailable, match="version 9.1 for 2024-05-10 fails: stamped has no"):
+    with pytest.raises(DayUnavailable, match=r"version 9.1 for 2024-05-10 fails: stamped has no"):
         day_heights_v91(chain, TODAY)
     with pytest.raises(DayUnavailable, match="no block -4"):
         day_heights_v91(chain_of([START, START + 600, START + 1200]), TODAY)

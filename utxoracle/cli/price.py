@@ -1,12 +1,10 @@
-"""The command line: parses, calls a job, prints, and turns errors into exit codes."""
+"""`utxoracle price` and `utxoracle plot`: a price straight from a source."""
 
 import json
 import os
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,68 +12,13 @@ from typing import Any
 
 import click
 
-from utxoracle import __version__
 from utxoracle.atomic import write_atomically
 from utxoracle.bitcoin.network import NETWORKS, network_named
-from utxoracle.errors import UsageError, UtxoracleError
+from utxoracle.cli.console import HEIGHT, progress_of, verbose_option
+from utxoracle.errors import UsageError
 from utxoracle.jobs.price import SELECTIONS, TILING, Answer, Question, price
 from utxoracle.settings import SOURCE_EXAMPLES, Settings
 from utxoracle.sources.factory import has_password, open_source
-
-VERBOSE = "--verbose"
-
-HEIGHT = click.IntRange(min=0)
-
-SECONDS_BETWEEN_LINES = 10
-"""Where there is no terminal, long work tells so often how far it is."""
-
-
-def main() -> None:
-    """Run the program; the one place where an expected failure becomes a line and an exit code."""
-    # Looked for here, since a failure may come before the options are parsed.
-    verbose = VERBOSE in sys.argv
-    try:
-        sys.exit(cli.main(standalone_mode=False))
-    except UtxoracleError as error:
-        _fail(str(error), error.exit_code, verbose=verbose)
-    except click.ClickException as error:
-        _fail(_with_hint(error), UsageError.exit_code, verbose=verbose)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130, verbose=verbose)
-    except BrokenPipeError:
-        # Whoever read our output has gone; say nothing more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-
-
-def _with_hint(error: click.ClickException) -> str:
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    hint = f" (see {context.command_path} --help)" if context else ""
-    return error.format_message() + hint
-
-
-def _fail(message: str, exit_code: int, *, verbose: bool) -> None:
-    if verbose:
-        traceback.print_exc()
-    click.echo("utxoracle: " + " ".join(message.split()), err=True)
-    sys.exit(exit_code)
-
-
-@click.group(
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, message="%(prog)s %(version)s")
-@click.pass_context
-def cli(context: click.Context) -> None:
-    """The BTC/USD price that is written in confirmed Bitcoin blocks, from your own node.
-
-    \b
-    Exit codes: 0 done, 1 a check failed, 2 wrong usage or settings (also: a day that isn't
-    finished), 3 source unreachable or syncing, 4 data refused, 5 storage.
-    """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
 
 
 def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,16 +52,14 @@ def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(list(NETWORKS)),
             help="Network to expect [UTXORACLE_NETWORK]; main by default, regtest for sim:.",
         ),
-        click.option(
-            VERBOSE, is_flag=True, expose_value=False, help="Show the traceback of a failure."
-        ),
+        verbose_option,
     ]
     for option in reversed(options):
         command = option(command)
     return command
 
 
-@cli.command("price", short_help="Find the price of a day, a window or a run of blocks.")
+@click.command("price", short_help="Find the price of a day, a window or a run of blocks.")
 @which_blocks
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def price_command(as_json: bool, **options: Any) -> None:
@@ -141,7 +82,7 @@ def price_command(as_json: bool, **options: Any) -> None:
         click.echo(_as_text(answer, time.monotonic() - started))
 
 
-@cli.command("plot", short_help="Draw the price points as one HTML page.")
+@click.command("plot", short_help="Draw the price points as one HTML page.")
 @which_blocks
 @click.option(
     "-o",
@@ -187,7 +128,7 @@ def _answer(
     settings = Settings.from_environment()
     url = _source_url(source, settings)
     settings = replace(settings, source=url, network=network or settings.network)
-    with closing(open_source(url, settings)) as opened, _progress("scanning") as progress:
+    with closing(open_source(url, settings)) as opened, progress_of("scanning") as progress:
         return price(
             opened,
             question,
@@ -245,28 +186,3 @@ def _as_text(answer: Answer, seconds: float) -> str:
     }
     head = f"${int(found.price):,}  {what}{f', {answer.day}' if answer.day else ''}"
     return "\n".join([head, "", *(f"  {key:<14}{value}" for key, value in rows.items())])
-
-
-@contextmanager
-def _progress(action: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback that draws a bar on a terminal and writes some lines elsewhere."""
-    if sys.stderr.isatty():
-        with click.progressbar(
-            length=1, label=action, show_eta=False, show_pos=True, file=sys.stderr
-        ) as bar:
-
-            def draw(done: int, total: int) -> None:
-                bar.length = total
-                bar.update(done - bar.pos)
-
-            yield draw
-    else:
-        last_line = time.monotonic()
-
-        def log(done: int, total: int) -> None:
-            nonlocal last_line
-            if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
-                last_line = time.monotonic()
-                click.echo(f"utxoracle: {action}: {done} of {total} blocks", err=True)
-
-        yield log

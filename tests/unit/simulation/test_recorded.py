@@ -1,0 +1,157 @@
+"""The simulated servers against what the real ones answered."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from utxoracle.simulation.server import SimulationServer
+
+FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "recorded"
+MISSING = "no recorded answers at ../shared/recorded: the simulated servers aren't compared"
+
+UNKNOWN = "0" * 61 + "abc"
+KNOWN = "{hash}"
+
+MEMPOOL_CASES = {
+    "electrum-tip-hash": "/blocks/tip/hash",
+    "electrum-tip-height": "/blocks/tip/height",
+    "electrum-block-height": "/block-height/900",
+    "electrum-block-height-beyond-tip": "/block-height/9999999",
+    "electrum-block-height-negative": "/block-height/-1",
+    "electrum-block-height-notnumber": "/block-height/abc",
+    "electrum-block": f"/block/{KNOWN}",
+    "electrum-block-unknown": f"/block/{UNKNOWN}",
+    "electrum-block-badhash": "/block/xyz",
+    "electrum-block-header": f"/block/{KNOWN}/header",
+    "electrum-block-header-unknown": f"/block/{UNKNOWN}/header",
+    "electrum-block-raw": f"/block/{KNOWN}/raw",
+    "electrum-block-raw-unknown": f"/block/{UNKNOWN}/raw",
+    "electrum-block-raw-badhash": "/block/xyz/raw",
+    "electrum-block-txids": f"/block/{KNOWN}/txids",
+    "electrum-block-txids-unknown": f"/block/{UNKNOWN}/txids",
+    "electrum-prices": "/prices",
+    "electrum-backend-info": "/backend-info",
+    "electrum-nosuchroute": "/no/such/route",
+    "electrum-block-status": f"/block/{KNOWN}/status",
+    "historical-now": "/historical-price?timestamp={time}&currency=USD",
+    "historical-eur": "/historical-price?timestamp={time}&currency=EUR",
+    "historical-nocur": "/historical-price?timestamp={time}",
+    "historical-nan": "/historical-price?timestamp=abc&currency=USD",
+    "historical-usd-lower": "/historical-price?timestamp={time}&currency=usd",
+    "none-historical-price-badcur": "/historical-price?timestamp={time}&currency=XXX",
+    "none-historical-price-ancient": "/historical-price?timestamp=1231006505&currency=USD",
+}
+CASES = {
+    **{name: "/api/v1" + path for name, path in MEMPOOL_CASES.items()},
+    "be8999-root": "/",
+    "be8999-noprefix": "/blocks/tip/height",
+    "core-rest-block-bin": f"/rest/block/{KNOWN}.bin",
+    "core-rest-block-hex": f"/rest/block/{KNOWN}.hex",
+    "core-rest-block-badhash": "/rest/block/xyz.bin",
+    "core-rest-block-unknown": f"/rest/block/{UNKNOWN}.bin",
+    "core-rest-blockhashbyheight": "/rest/blockhashbyheight/900.json",
+    "core-rest-blockhashbyheight-hex": "/rest/blockhashbyheight/900.hex",
+    "core-rest-blockhashbyheight-beyond": "/rest/blockhashbyheight/999999.json",
+    "core-rest-headers": f"/rest/headers/{KNOWN}.json?count=3",
+    "reorg4-core-rest-headers-old117": f"/rest/headers/{UNKNOWN}.json?count=1",
+    "core-rest-chaininfo": "/rest/chaininfo.json",
+    "core-rest-nosuch": "/rest/nosuch",
+}
+CALLS = {
+    "core-rpc-getblockcount": ("1.0", "getblockcount", []),
+    "core-rpc-getblockhash": ("1.0", "getblockhash", [900]),
+    "core-rpc-getblockhash-beyond": ("1.0", "getblockhash", [999999]),
+    "core-rpc-getblock-0": ("1.0", "getblock", [KNOWN, 0]),
+    "core-rpc-getblock-unknown": ("1.0", "getblock", [UNKNOWN, 0]),
+    "core-rpc-v2-unknown": ("2.0", "getblock", [UNKNOWN, 0]),
+    "core-rpc-getblockheader": ("1.0", "getblockheader", [KNOWN, True]),
+    "core-rpc-getblockchaininfo": ("1.0", "getblockchaininfo", []),
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded answer: its status, its content type without spaces, and its body."""
+
+    status: int
+    content_type: str | None
+    body: bytes
+
+
+def recorded(name):
+    text = (FOLDER / f"{name}.txt").read_bytes()
+    answer = text[text.index(b"\nHTTP/1.1 ") + 1 :]
+    head, _, body = answer.partition(b"\n\n")
+    status, *lines = head.decode().splitlines()
+    headers = {key.lower(): value for key, _, value in (line.partition(": ") for line in lines)}
+    length = int(headers.get("content-length", len(body)))
+    return Recorded(int(status.split()[1]), headers.get("content-type"), body[:length])
+
+
+def assert_same_kind(answer, real):
+    assert answer.status_code == real.status
+    assert answer.headers.get("Content-Type") == real.content_type
+    if real.status >= 400 and not real.body.startswith(b"<!DOCTYPE"):
+        assert answer.content == real.body
+
+
+def keys_of(value):
+    """Return the names of a JSON object, or of the objects in a list of them."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    return set(value) if isinstance(value, dict) else set()
+
+
+@pytest.fixture(scope="module")
+def server(small_chain):
+    if not FOLDER.is_dir():
+        pytest.skip(MISSING)
+    with SimulationServer(small_chain) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_get_is_answered_as_the_real_server_did(server, small_chain, name):
+    real = recorded(name)
+    path = CASES[name].format(hash=small_chain.hash_at(900), time=small_chain.time_at(900))
+    answer = requests.get(server.url + path, timeout=10)
+    assert_same_kind(answer, real)
+    if "json" in (real.content_type or ""):
+        try:
+            value = json.loads(real.body)
+        except ValueError:
+            # The recording of a long body was cut.
+            return
+        assert keys_of(answer.json()) <= keys_of(value)
+        assert bool(keys_of(answer.json())) == bool(keys_of(value))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_answered_as_bitcoind_did(server, small_chain, name):
+    real = recorded(name)
+    version, method, params = CALLS[name]
+    params = [small_chain.hash_at(900) if one == KNOWN else one for one in params]
+    call = {"jsonrpc": version, "id": 1, "method": method, "params": params}
+    answer = requests.post(server.url, json=call, timeout=10)
+    assert_same_kind(answer, real)
+    if len(real.body) < 5000:
+        value = json.loads(real.body)
+        assert keys_of(answer.json()) == keys_of(value)
+        assert keys_of(answer.json().get("result")) <= keys_of(value.get("result"))
+
+
+def test_wrong_credentials_are_refused_as_bitcoind_did(server, small_chain):
+    real = recorded("core-rpc-badauth")
+    with SimulationServer(small_chain, user="u", password="p") as guarded:
+        answer = requests.post(guarded.url, json={"method": "getblockcount"}, timeout=10)
+    assert_same_kind(answer, real)
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="jsonrpc"'
+
+
+def test_a_route_that_is_none_gives_express_s_page(server):
+    real = recorded("electrum-nosuchroute")
+    answer = requests.get(server.url + "/api/v1/no/such/route", timeout=10)
+    assert answer.content.strip() == real.body.strip()

@@ -1,0 +1,28 @@
+import socket
+
+import pytest
+
+from tests.unit.sources.scripted import ScriptedServer
+from utxoracle.simulation.chain import SimulatedChain
+from utxoracle.simulation.options import SimulationOptions
+
+OPTIONS = "seed=5,days=1,transactions=3,blocks_per_day=24"
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def chain():
+    return SimulatedChain(SimulationOptions.parse(OPTIONS))
+
+
+@pytest.fixture
+def closed_port():
+    """A port of this machine that refuses connections for as long as the test runs."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

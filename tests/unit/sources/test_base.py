@@ -1,0 +1,112 @@
+"""The same chain through every source is the same chain."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+
+from tests.unit.sources.conftest import OPTIONS
+from tests.unit.sources.scripted import Asked, Reply, ScriptedServer
+from utxoracle.bitcoin.network import REGTEST
+from utxoracle.bitcoin.scan import scan_block
+from utxoracle.errors import BlockNotFound
+from utxoracle.settings import Settings
+from utxoracle.simulation.answers import Request, compact_json
+from utxoracle.simulation.bitcoind import BitcoindRoutes
+from utxoracle.simulation.server import SimulationServer
+from utxoracle.simulation.view import ChainView
+from utxoracle.sources.days import day_heights, last_day
+from utxoracle.sources.factory import open_source
+
+UNKNOWN = "ab" * 32
+
+
+def answer_rpc(routes: BitcoindRoutes, asked: Asked) -> Reply:
+    request = Request(
+        path="/",
+        authorization=asked.headers.get("Authorization", ""),
+        body=compact_json(asked.payload),
+    )
+    answer = routes.rpc(request)
+    return Reply(answer.status, answer.content_type or "", answer.body)
+
+
+def node_without_rest(chain, credentials: tuple[str, ...] = ()) -> ScriptedServer:
+    """A bitcoind with rest=0: nothing but JSON-RPC."""
+    server = ScriptedServer()
+    routes = BitcoindRoutes(ChainView(chain), credentials)
+    for method in ("getblockchaininfo", "getblockhash", "getblockheader", "getblock"):
+        server.replies[method] = partial(answer_rpc, routes)
+    server.replies["/rest/chaininfo.json"] = Reply(404, "text/html; charset=ISO-8859-1")
+    return server
+
+
+@pytest.fixture(scope="module")
+def urls(chain, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blocks")
+    for height in (0, *range(chain.first_height, chain.tip_height + 1)):
+        (folder / f"{height}.bin").write_bytes(chain.raw_block(height))
+    with SimulationServer(chain) as server, node_without_rest(chain) as node:
+        yield {
+            "files": f"files:{folder}",
+            "sim": f"sim:{OPTIONS}",
+            "mempool": f"mempool+{server.url}",
+            "mempool front end": f"mempool+{server.url}/api",
+            "mempool api": f"mempool+{server.url}/api/v1",
+            "bitcoind rest": f"bitcoind+{server.url}",
+            "bitcoind rpc": f"bitcoind+{node.url}",
+        }
+
+
+KINDS = [
+    "files",
+    "sim",
+    "mempool",
+    "mempool front end",
+    "mempool api",
+    "bitcoind rest",
+    "bitcoind rpc",
+]
+
+
+@pytest.fixture(params=KINDS)
+def source(request, urls):
+    one = open_source(urls[request.param], Settings(connect_timeout=5, read_timeout=5))
+    yield one
+    one.close()
+
+
+def test_tip_hashes_headers_and_bytes_are_the_same_through_every_source(source, chain):
+    assert source.tip() == (chain.tip_height, chain.hash_at(chain.tip_height))
+    for height in (0, *range(chain.first_height, chain.tip_height + 1)):
+        block_hash = source.hash_at(height)
+        assert block_hash == chain.hash_at(height)
+        assert source.header(block_hash) == chain.header(height)
+        assert source.raw_block(block_hash) == chain.raw_block(height)
+
+
+def test_what_no_source_has_is_not_found_by_any_in_one_line(source, chain):
+    for height in (1, chain.first_height - 1, chain.tip_height + 1, 9_999_999):
+        with pytest.raises(BlockNotFound, match=str(height)) as caught:
+            source.hash_at(height)
+        assert "\n" not in str(caught.value)
+    for ask in (source.header, source.raw_block):
+        with pytest.raises(BlockNotFound, match=UNKNOWN) as caught:
+            ask(UNKNOWN)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_served_block_can_be_verified(source, chain):
+    height, block_hash = source.tip()
+    scan = scan_block(
+        source.raw_block(block_hash), expected_hash=block_hash, height=height, network=REGTEST
+    )
+    assert scan.time == chain.time_at(height)
+
+
+def test_every_source_gives_the_same_day(source, chain):
+    day = last_day(source)
+    heights = day_heights(source, day)
+    dates = [datetime.fromtimestamp(chain.time_at(one), UTC).date() for one in heights]
+    assert len(dates) > 10
+    assert set(dates) == {day}

@@ -1,0 +1,213 @@
+import base64
+
+import pytest
+
+from tests.unit.sources.scripted import Reply, as_json, page, text
+from tests.unit.sources.test_base import node_without_rest
+from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError
+from utxoracle.settings import Settings
+from utxoracle.simulation.server import SimulationServer
+from utxoracle.sources.factory import open_source
+
+HASH = "ab" * 32
+INFO = {"chain": "main", "blocks": 805, "headers": 900, "bestblockhash": HASH}
+PRUNED = "Block not available (pruned data)"
+UNAUTHORISED = Reply(401, "text/html; charset=ISO-8859-1")
+
+
+def failed(code: int, message: str, status: int = 500) -> Reply:
+    return as_json({"result": None, "error": {"code": code, "message": message}, "id": 1}, status)
+
+
+def succeeded(result: object) -> Reply:
+    return as_json({"result": result, "error": None, "id": 1})
+
+
+def open_node(server, settings: Settings | None = None, rest: str = ""):
+    return open_source(f"bitcoind+{server.url}{rest}", settings or Settings())
+
+
+def message_of(ask, *arguments: object, kind: type[Exception] = SourceError) -> str:
+    with pytest.raises(SourceError) as error:
+        ask(*arguments)
+    assert error.type is kind
+    message = str(error.value)
+    assert "\n" not in message
+    assert "hunter2" not in message
+    return message
+
+
+@pytest.fixture
+def rest(server):
+    server.replies["/rest/chaininfo.json"] = as_json(INFO)
+    source = open_node(server)
+    yield source
+    source.close()
+
+
+@pytest.fixture
+def rpc(server):
+    source = open_node(server)
+    yield source
+    source.close()
+
+
+def test_rest_is_used_where_it_is_on_and_needs_no_password(chain):
+    with SimulationServer(chain, user="u", password="hunter2") as node:
+        source = open_node(node)
+        assert source.raw_block(source.tip()[1]) == chain.raw_block(chain.tip_height)
+        source.close()
+
+
+def test_rpc_is_used_where_rest_is_off_and_which_one_is_asked_once(chain):
+    with node_without_rest(chain) as node:
+        source = open_node(node)
+        for _ in range(2):
+            source.hash_at(chain.tip_height)
+        assert [asked.method for asked in node.asked] == ["GET", "POST", "POST"]
+        source.close()
+
+
+def test_a_page_with_status_200_is_not_taken_for_rest(server, rpc):
+    server.replies["/rest/chaininfo.json"] = page()
+    server.replies["getblockchaininfo"] = page()
+    assert "isn't a JSON-RPC reply; is this the right address?" in message_of(rpc.tip)
+
+
+def test_a_refused_connection_asks_whether_it_is_running(closed_port):
+    source = open_source(f"bitcoind+http://u:hunter2@127.0.0.1:{closed_port}", Settings())
+    message = message_of(source.tip)
+    assert message.startswith(f"bitcoind 127.0.0.1:{closed_port} refused the connection: is it ")
+
+
+def test_a_node_that_is_still_syncing_has_no_tip(server, rest, rpc):
+    server.replies["/rest/chaininfo.json"] = as_json(INFO | {"initialblockdownload": True})
+    assert "is still syncing, at block 805 of 900: try again" in message_of(rest.tip)
+    del server.replies["/rest/chaininfo.json"]
+    server.replies["getblockchaininfo"] = succeeded(INFO | {"initialblockdownload": True})
+    assert "is still syncing, at block 805 of 900: try again" in message_of(rpc.tip)
+
+
+def test_a_node_that_is_still_loading_says_so_over_rest_and_rpc(server, rest, rpc):
+    loading = "Service temporarily unavailable: Loading block index…"
+    server.replies["/rest/chaininfo.json"] = text(loading + "\r\n", 503)
+    assert "is still starting or too busy (503 Service temp" in message_of(rest.tip)
+    del server.replies["/rest/chaininfo.json"]
+    server.replies["getblockchaininfo"] = failed(-28, "Loading block index…")
+    assert "is still starting (Loading block index…): try again" in message_of(rpc.tip)
+    server.replies["getblockchaininfo"] = Reply(503, "text/html", b"Work queue depth exceeded")
+    assert "is still starting or too busy (503)" in message_of(rpc.tip)
+
+
+@pytest.mark.parametrize("info", [[], {"blocks": -1}, {"blocks": 5}, INFO | {"bestblockhash": "x"}])
+def test_a_tip_that_is_none_is_refused(server, rest, info):
+    server.replies["/rest/chaininfo.json"] = as_json(info)
+    message_of(rest.tip)
+
+
+def test_a_pruned_block_is_not_found_and_called_pruned(server, rest, rpc):
+    server.replies[f"/rest/block/{HASH}.bin"] = text(f"{HASH} not available (pruned data)", 404)
+    wanted = f"has pruned block {HASH}: only a node that keeps it can serve it"
+    assert wanted in message_of(rest.raw_block, HASH, kind=BlockNotFound)
+    del server.replies["/rest/chaininfo.json"]
+    server.replies["getblock"] = failed(-1, PRUNED)
+    assert wanted in message_of(rpc.raw_block, HASH, kind=BlockNotFound)
+
+
+def test_what_rest_does_not_have_is_not_found(server, rest):
+    server.replies["/rest/blockhashbyheight/806.hex"] = text("Block height out of range\r\n", 404)
+    assert "has no block 806 (Block height" in message_of(rest.hash_at, 806, kind=BlockNotFound)
+    server.replies[f"/rest/block/{HASH}.bin"] = text(f"{HASH} not found\r\n", 404)
+    assert f"has no block {HASH}" in message_of(rest.raw_block, HASH, kind=BlockNotFound)
+    server.replies[f"/rest/headers/{HASH}.bin?count=1"] = Reply(200, "application/octet-stream")
+    assert "on its best chain" in message_of(rest.header, HASH, kind=BlockNotFound)
+
+
+def test_rest_that_is_switched_off_later_is_a_source_error(server, rest):
+    rest.tip()
+    del server.replies["/rest/chaininfo.json"]
+    server.replies["/rest/blockhashbyheight/5.hex"] = Reply(404, "text/html; charset=ISO-8859-1")
+    assert "/rest/blockhashbyheight/5.hex with 404" in message_of(rest.hash_at, 5)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_rpc_does_not_have_is_not_found_in_both_versions_of_json_rpc(server, rpc, status):
+    server.replies["getblockhash"] = failed(-8, "Block height out of range", status)
+    assert "has no block 806 (Block height" in message_of(rpc.hash_at, 806, kind=BlockNotFound)
+    server.replies["getblock"] = failed(-5, "Block not found", status)
+    assert f"has no block {HASH}" in message_of(rpc.raw_block, HASH, kind=BlockNotFound)
+
+
+def test_any_other_rpc_failure_names_the_call_the_message_and_the_code(server, rpc):
+    server.replies["getblockhash"] = failed(-32601, "Method not found", 404)
+    assert "failed at getblockhash: Method not found (-32601)" in message_of(rpc.hash_at, 5)
+    server.replies["getblockhash"] = as_json({"error": "odd"}, 500)
+    assert "failed at getblockhash: odd (None)" in message_of(rpc.hash_at, 5)
+
+
+@pytest.mark.parametrize(
+    "reply", [as_json([]), as_json({}), as_json({"result": HASH}, 500), text("x"), page(502)]
+)
+def test_an_answer_that_is_no_rpc_reply_is_refused(server, rpc, reply):
+    server.replies["getblockhash"] = reply
+    message_of(rpc.hash_at, 5)
+
+
+def test_another_header_than_the_one_asked_for_is_corrupt(server, chain, rest):
+    block_hash = chain.hash_at(804)
+    for body in (chain.header(805), chain.header(804) + chain.header(805)):
+        server.replies[f"/rest/headers/{block_hash}.bin?count=1"] = Reply(body=body)
+        with pytest.raises(BlockCorrupt, match=block_hash):
+            rest.header(block_hash)
+
+
+def test_a_block_in_hex_has_a_limited_size(server, rpc):
+    server.replies["getblock"] = succeeded("00" * 4_000_000)
+    assert rpc.raw_block(HASH) == bytes(4_000_000)
+    server.replies["getblock"] = succeeded("00" * 4_300_000)
+    assert "more than the 8,500,000 bytes that POST" in message_of(rpc.raw_block, HASH)
+
+
+def test_a_cookie_is_read_from_its_file_for_every_call(chain, tmp_path):
+    cookie = tmp_path / "a cookie"
+    with node_without_rest(chain, ("__cookie__:hunter2",)) as node:
+        source = open_node(node, rest=f"?cookie={str(cookie).replace(' ', '%20')}")
+        assert "a cookie" in message_of(source.tip)
+        cookie.write_text("__cookie__:hunter1\n")
+        assert f"compare {cookie} with" in message_of(source.tip)
+        cookie.write_text("__cookie__:hunter2\n")
+        assert source.tip()[0] == chain.tip_height
+        source.close()
+
+
+def test_a_cookie_that_can_not_be_read_is_named(server, tmp_path):
+    for path, why in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        source = open_node(server, rest=f"?cookie={path}")
+        message = message_of(source.tip)
+        assert f"the cookie {path} of bitcoind {server.place} can't be read: {why}" in message
+    (tmp_path / "junk").write_bytes(b"\xff\xfe")
+    source = open_node(server, rest=f"?cookie={tmp_path / 'junk'}")
+    assert "it isn't text" in message_of(source.tip)
+
+
+def test_user_and_password_come_from_the_settings_or_the_url(chain, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("hunter2\n")
+    settings = Settings(rpc_user="me", rpc_password_file=password)
+    with node_without_rest(chain, ("me:hunter2", "you:p@ss")) as node:
+        assert open_node(node, settings).tip()[0] == chain.tip_height
+        source = open_source(f"bitcoind+http://you:p%40ss@{node.place}", settings)
+        assert source.tip()[0] == chain.tip_height
+        sent = [asked.headers.get("Authorization") for asked in node.asked]
+        tokens = [base64.b64encode(pair).decode() for pair in (b"me:hunter2", b"you:p@ss")]
+        assert sent == [None, f"Basic {tokens[0]}", None, f"Basic {tokens[1]}"]
+
+
+def test_a_refused_password_says_what_to_set(server, tmp_path):
+    server.replies["getblockchaininfo"] = UNAUTHORISED
+    message = message_of(open_node(server).tip)
+    assert "wants a password (401): set rest=1 in bitcoin.conf, or add ?cookie=FILE" in message
+    source = open_source(f"bitcoind+http://u:hunter2@{server.place}", Settings())
+    assert "refuses the user or password (401): compare them" in message_of(source.tip)
+    server.replies["getblockchaininfo"] = Reply(403, "text/html")
+    assert "forbids this machine to ask (403): see rpcallowip" in message_of(source.tip)

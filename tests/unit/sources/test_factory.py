@@ -1,0 +1,130 @@
+import subprocess
+import sys
+
+import pytest
+
+from utxoracle.errors import UsageError
+from utxoracle.settings import Settings
+from utxoracle.sources.bitcoind import BitcoindSource
+from utxoracle.sources.factory import has_password, open_source, redact
+from utxoracle.sources.mempool import MempoolSource
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "not a source"),
+        ("http://127.0.0.1:8999", "not a source"),
+        ("mempool://127.0.0.1:8999", "not a source"),
+        ("bitcoind:8332", "not a source"),
+        ("/some/folder", "not a source"),
+        ("mempool+http://", "names no host"),
+        ("mempool+http://host:port", "its port isn't a number"),
+        ("mempool+http://host:99999", "its port isn't a number"),
+        ("mempool+http://host:8999/?x=1", "nothing may follow its path"),
+        ("mempool+http://host:8999/#x", "nothing may follow its path"),
+        ("mempool+http://[::1:8999", "can't be a source"),
+        ("bitcoind+http://host", "names no port; bitcoind's is 8332"),
+        ("bitcoind+http://host:8332?coookie=/x", r"takes only \?cookie=FILE behind it"),
+        ("bitcoind+http://host:8332?cookie=", r"takes only \?cookie=FILE behind it"),
+        ("files:", "there is no folder ''"),
+        ("files:/no/such/folder", "there is no folder '/no/such/folder'"),
+        ("sim:days=zero", "days must be a whole number"),
+        ("sim:colour=red", "not a simulation option"),
+    ],
+)
+def test_a_url_that_names_no_source_is_a_usage_error_of_one_line(url, reason):
+    with pytest.raises(UsageError, match=reason) as caught:
+        open_source(url, Settings())
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_scheme_is_answered_with_examples():
+    with pytest.raises(UsageError, match=r"mempool\+http://127.0.0.1:8999 or bitcoind\+http"):
+        open_source("electrs+http://127.0.0.1:3000", Settings())
+
+
+def test_several_sources_are_refused():
+    with pytest.raises(UsageError, match="only one source can be given, not sim: files:/x"):
+        open_source("sim: files:/x", Settings())
+
+
+def test_each_url_gives_its_source_with_a_name_that_holds_no_password():
+    settings = Settings()
+    node = open_source(f"bitcoind+http://user:{SECRET}@[::1]:8332", settings)
+    back_end = open_source(f" mempool+https://user:{SECRET}@example.org/path/ ", settings)
+    assert isinstance(node, BitcoindSource)
+    assert isinstance(back_end, MempoolSource)
+    assert node.name == "bitcoind [::1]:8332"
+    assert back_end.name == "mempool example.org"
+    assert open_source("sim:seed=2,days=1", settings).name == "sim seed=2,days=1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"electrs+http://user:{SECRET}@host:1",
+        f"mempool+http://user:{SECRET}@host:port",
+        f"mempool+http://user:{SECRET}@:8999",
+        f"mempool+http://user:{SECRET}/@host:8999",
+        f"bitcoind+http://user:{SECRET}@host:8332?password={SECRET}",
+        f"bitcoind+http://user:{SECRET}@host",
+        f"sim: bitcoind+http://user:{SECRET}@host:8332",
+        f"bitcoind+http://user:pass {SECRET}@host",
+        f"bitcoind+http:user:{SECRET}@host:8332",
+    ],
+)
+def test_no_error_shows_a_password(url):
+    with pytest.raises(UsageError) as caught:
+        open_source(url, Settings())
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "secret"),
+    [
+        ("mempool+http://host:8999/api", "mempool+http://host:8999/api", False),
+        ("mempool+http://user@host:8999", "mempool+http://host:8999", False),
+        ("bitcoind+http://u:p@host:8332", "bitcoind+http://host:8332", True),
+        ("bitcoind+http://u:p@ss/w@host:8332", "bitcoind+http://host:8332", True),
+        (
+            "bitcoind+http://host:8332?cookie=/a@b/c",
+            "bitcoind+http://host:8332?cookie=/a@b/c",
+            False,
+        ),
+        (
+            "mempool+http://h:1 bitcoind+http://u:p@h:2",
+            "mempool+http://h:1 bitcoind+http://h:2",
+            True,
+        ),
+        ("files:/home/me@work/a:b", "files:/home/me@work/a:b", False),
+        ("sim:seed=1", "sim:seed=1", False),
+    ],
+)
+def test_redact_drops_user_and_password_and_nothing_else(url, shown, secret):
+    assert redact(url) == shown
+    assert has_password(url) is secret
+
+
+def test_a_user_without_a_password_file_is_a_usage_error():
+    with pytest.raises(UsageError, match="UTXORACLE_RPC_USER is set but UTXORACLE_RPC_PASSWORD"):
+        open_source("bitcoind+http://host:8332", Settings(rpc_user="u"))
+
+
+def test_a_password_file_that_is_missing_is_a_usage_error(tmp_path):
+    settings = Settings(rpc_user="u", rpc_password_file=tmp_path / "none")
+    with pytest.raises(UsageError, match=r"none \(UTXORACLE_RPC_PASSWORD_FILE\) can't be read"):
+        open_source("bitcoind+http://host:8332", settings)
+
+
+def test_files_need_neither_requests_nor_the_simulation(tmp_path):
+    (tmp_path / "5.bin").write_bytes(bytes(81))
+    program = (
+        "import sys; from utxoracle.sources.factory import open_source; "
+        "from utxoracle.settings import Settings; "
+        f"open_source('files:{tmp_path}', Settings()); "
+        "assert not {'requests', 'numpy', 'utxoracle.simulation.chain'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

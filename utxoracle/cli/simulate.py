@@ -1,0 +1,112 @@
+"""`utxoracle simulate`: a chain with a known price, as files or served."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from utxoracle.cli.console import HEIGHT, progress_of, verbose_option
+from utxoracle.errors import UsageError
+from utxoracle.simulation.options import RANGES, SimulationOptions
+
+if TYPE_CHECKING:
+    from utxoracle.simulation.server import SimulationServer
+
+
+def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for each of a simulation's, with its default and its range."""
+    for option in reversed(fields(SimulationOptions)):
+        *_, meaning = RANGES.get(option.name, ["UTC day at which the first whole day begins"])
+        command = click.option(
+            f"--{option.name.replace('_', '-')}",
+            type=type(option.default),
+            default=option.default,
+            show_default=True,
+            help=f"{meaning[0].upper()}{meaning[1:]}.",
+        )(command)
+    return command
+
+
+@click.command("simulate", short_help="Make a chain with a known price, as files or served.")
+@simulation_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for <height>.bin files and index.csv, which holds the true price.",
+)
+@click.option("--serve", is_flag=True, help="Answer as bitcoind and as a mempool back end do.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=18443,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--tip", type=HEIGHT, help="Newest block to show at first.")
+@click.option(
+    "--block-every",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Show another block each so many seconds, from --tip on.",
+)
+@click.option(
+    "--cookie-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a cookie here, and want it for JSON-RPC.",
+)
+@verbose_option
+def simulate_command(
+    *,
+    output: Path | None,
+    serve: bool,
+    host: str,
+    port: int,
+    tip: int | None,
+    block_every: float | None,
+    cookie_file: Path | None,
+    **values: Any,
+) -> None:
+    """Make a chain of well-formed blocks whose true price is known.
+
+    Equal options give equal chains, to the last byte. The blocks are those of a regtest chain.
+
+    \b
+    Examples:
+      utxoracle simulate --days 2 -o blocks
+      utxoracle price --source files:blocks --network regtest
+      utxoracle simulate --days 3 --serve --port 18443
+      utxoracle price --source bitcoind+http://127.0.0.1:18443 --network regtest
+      utxoracle simulate --serve --tip 1100 --block-every 30
+    """
+    from utxoracle.jobs.simulate import serve_simulation, write_simulation
+
+    options = SimulationOptions(**values)
+    if not output and not serve:
+        raise UsageError("nothing to do: give -o FOLDER to write the chain, or --serve")
+    if output:
+        with progress_of("writing") as progress:
+            count = write_simulation(options, output, progress)
+        click.echo(f"wrote {count} blocks and index.csv to {output}")
+    if serve:
+        serve_simulation(
+            options,
+            host=host,
+            port=port,
+            tip=tip,
+            block_every=block_every,
+            cookie_file=cookie_file,
+            ready=_announce,
+        )
+
+
+def _announce(server: "SimulationServer") -> None:
+    place = server.url.removeprefix("http://")
+    click.echo(
+        f"serving a simulated chain on {server.url} up to block {server.tip}; stop with Ctrl-C\n"
+        f"  utxoracle price --network regtest --source bitcoind+http://{place}\n"
+        f"  utxoracle price --network regtest --source mempool+http://{place}"
+    )

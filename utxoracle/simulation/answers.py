@@ -1,0 +1,49 @@
+"""What the simulated servers answer with."""
+
+import json
+from dataclasses import dataclass, field
+
+TEXT = "text/plain"
+JSON = "application/json"
+OCTETS = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request, taken apart.
+
+    Attributes:
+        path: The path, without the query.
+        query: The first value of every name in the query.
+        accept: The Accept header; empty without one.
+        authorization: The Authorization header; empty without one.
+        body: What came with a POST.
+    """
+
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    accept: str = ""
+    authorization: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer.
+
+    Attributes:
+        status: HTTP's number.
+        content_type: As it is sent; None sends no such header.
+        body: The bytes.
+        headers: Further headers.
+    """
+
+    status: int
+    content_type: str | None
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def compact_json(value: object) -> bytes:
+    """Return `value` as JSON without spaces, as both servers write it."""
+    return json.dumps(value, separators=(",", ":")).encode()
