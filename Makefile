@@ -32,7 +32,7 @@ format: $(VENV)/dev.stamp ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/dev.stamp ## Measure; BLOCKS=folder of mainnet blocks, ORIGINAL=path of the original script
-	$(BIN)/python -m bench
+	BLOCKS="$(BLOCKS)" ORIGINAL="$(ORIGINAL)" $(BIN)/python -m bench
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

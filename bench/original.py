@@ -6,8 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,30 +20,6 @@ class OriginalRun:
 
     price: float
     seconds: float
-
-
-@contextmanager
-def served(options: str) -> Iterator[str]:
-    """Serve the chain of `options` (as in a sim: URL) from a process of its own; give its URL."""
-    arguments = [
-        argument
-        for option in options.split(",")
-        for argument in (
-            f"--{option.partition('=')[0].replace('_', '-')}",
-            option.partition("=")[2],
-        )
-    ]
-    command = [sys.executable, "-m", "utxoracle", "simulate", "--serve", "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            found = re.search(r"http://\S+", line)
-            if not found:
-                raise SystemExit(f"the simulation did not start: {line!r}")
-            yield found[0]
-        finally:
-            process.terminate()
 
 
 def run_original(script: Path, url: str, day: str | None) -> OriginalRun:

@@ -1,7 +1,37 @@
 """What all tests share."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The first example of a test may pay for imports and tables; a hang is still found.
 settings.register_profile("project", deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+NOBODY = 65534
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Lose root's right to pass every permission check, for as long as the block runs."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may read; pytest's own lies below one that is private."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tests.conftest import ordinary_user
 from utxoracle.atomic import write_atomically
 from utxoracle.errors import StorageError
 
@@ -13,7 +14,7 @@ def test_a_file_is_written_and_replaced_whole(tmp_path):
     write_atomically(path, b"first, and longer")
     write_atomically(path, b"second")
     assert path.read_bytes() == b"second"
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_gets_the_mode_that_the_umask_leaves(tmp_path):
@@ -50,4 +51,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
     )
     assert "StorageError: can't write" in run.stderr
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_without_permission_is_named(open_folder):
+    with ordinary_user(), pytest.raises(StorageError, match="Permission denied"):
+        write_atomically(open_folder / "file", b"")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "utxoracle"
-ROOMS = (
-    "errors atomic settings bitcoin price simulation sources store jobs api web cli __main__"
-).split()
+ROOMS = [
+    "errors", "atomic", "settings", "bitcoin", "price", "simulation", "sources", "store", "jobs",
+    "api", "web", "cli", "__main__",
+]  # fmt: skip
 PURE = ("bitcoin", "price")
 IMPURE_MODULES = {
     "asyncio", "datetime", "http", "io", "logging", "os", "pathlib", "random", "requests",

@@ -6,7 +6,7 @@ from tests.builders import Block, build_block
 from tests.unit.bitcoin.test_encoding import GENESIS, GENESIS_HEADER
 from utxoracle.bitcoin.encoding import hash_to_hex
 from utxoracle.bitcoin.header import parse_header, target_of, verify_proof_of_work
-from utxoracle.bitcoin.network import MAIN, NETWORKS, REGTEST, SIGNET
+from utxoracle.bitcoin.network import MAIN, REGTEST, SIGNET
 from utxoracle.errors import BlockCorrupt
 
 
@@ -61,13 +61,6 @@ def test_a_negative_target_is_none(bits):
 @pytest.mark.parametrize("bits", [0x21010000, 0x22000100, 0x23000001, 0xFF123456, 0xFF7FFFFF])
 def test_an_overflowing_target_is_none(bits):
     assert target_of(bits) == 0
-
-
-def test_each_network_knows_itself_by_name_and_has_a_target():
-    for name, network in NETWORKS.items():
-        assert network.name == name
-        assert target_of(network.pow_limit_bits) > 0
-        assert int(network.genesis_hash, 16) <= target_of(network.pow_limit_bits)
 
 
 def test_an_easy_target_is_refused_on_main():

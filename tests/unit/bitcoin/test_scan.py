@@ -129,6 +129,10 @@ def test_a_cut_block_is_refused(length):
         scan_block(block.raw[:length], expected_hash=block.hash, height=100, network=REGTEST)
 
 
+def test_a_right_header_with_100_megabytes_behind_it_is_refused():
+    refused(replace(build_block(), tail=bytes(100_000_000)), "more than a block can have")
+
+
 def test_any_changed_byte_behind_the_header_is_refused():
     block = segwit_block()
     for at in range(80, len(block.raw)):

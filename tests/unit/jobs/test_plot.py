@@ -1,5 +1,4 @@
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -43,17 +42,10 @@ def test_points_of_later_blocks_lie_further_right(page):
 
 
 def test_the_page_needs_no_network_and_no_script(page):
-    class Collector(HTMLParser):
-        tags = set()
-
-        def handle_starttag(self, tag, attrs):
-            self.tags.add(tag)
-            assert not {name for name, _ in attrs} & {"src", "href", "srcset", "action"}
-
-    collector = Collector()
-    collector.feed(page)
-    assert {"html", "svg", "path"} <= collector.tags
-    assert not collector.tags & {"script", "link", "img", "iframe"}
+    tags = set(re.findall(r"<([a-z]+)", page))
+    assert {"html", "svg", "path"} <= tags
+    assert not tags & {"script", "link", "img", "iframe", "use", "image"}
+    assert not re.search(r"\b(src|href|srcset|action)=", page)
     assert "http" not in page
     assert "url(" not in page
 

@@ -95,7 +95,7 @@ def test_a_corrupt_block_is_asked_for_again(source, workers):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_block_that_is_corrupt_twice_ends_the_run(source, workers):
-    with pytest.raises(BlockCorrupt, match="block 900 .* ends too early"):
+    with pytest.raises(BlockCorrupt, match=r"block 900 .* ends too early"):
         scan_blocks(Spoiled(source), HEIGHTS, network=REGTEST, workers=workers)
 
 

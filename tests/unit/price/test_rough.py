@@ -184,3 +184,12 @@ def test_without_a_slide_that_stands_out_there_is_no_rough_price(held):
     assert rough_price(shares) is None
     with pytest.raises(method.NoPrice):
         method.rough_price(shares.tolist())
+
+
+@pytest.mark.parametrize(("distance", "is_rival"), [(8, False), (9, True), (30, True)])
+def test_a_rival_is_at_least_nine_bins_away(distance, is_rival):
+    shares = shares_holding({199 + 160 + 601: 0.008, 199 + 160 + 601 + distance: 0.0079})
+    rough = rough_price(shares)
+    assert rough is not None
+    assert rough.slide == 160
+    assert (rough.rival_score == 0.0079 * SPIKE_WEIGHTS[601]) is is_rival

@@ -1,7 +1,6 @@
-import os
-
 import pytest
 
+from tests.conftest import ordinary_user
 from tests.real_blocks import MISSING, real_blocks
 from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError, UsageError
 from utxoracle.sources.files import FilesSource
@@ -12,12 +11,6 @@ def folder(tmp_path, chain):
     for height in (800, 801, 805):
         (tmp_path / f"{height}.bin").write_bytes(chain.raw_block(height))
     return tmp_path
-
-
-@pytest.fixture
-def not_root():
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything: no file can be made unreadable")
 
 
 def test_blocks_are_found_by_height_and_by_hash(folder, chain):
@@ -110,16 +103,21 @@ def test_a_huge_file_is_not_read_to_its_end(folder):
     assert len(source.raw_block(source.hash_at(900))) == 4_000_001
 
 
-def test_a_file_or_folder_without_permission_is_a_source_error(folder, not_root):
-    (folder / "805.bin").chmod(0)
-    with pytest.raises(SourceError, match=r"805.bin can't be read: Permission denied"):
-        FilesSource(str(folder)).tip()
-    folder.chmod(0)
-    try:
-        with pytest.raises(SourceError, match="can't be read: Permission denied"):
-            FilesSource(str(folder))
-    finally:
-        folder.chmod(0o700)
+def test_a_file_without_permission_is_a_source_error(open_folder, chain):
+    path = open_folder / "805.bin"
+    path.write_bytes(chain.raw_block(805))
+    path.chmod(0)
+    with (
+        ordinary_user(),
+        pytest.raises(SourceError, match=r"805.bin can't be read: Permission denied"),
+    ):
+        FilesSource(str(open_folder)).tip()
+
+
+def test_a_folder_without_permission_is_a_source_error(open_folder):
+    open_folder.chmod(0)
+    with ordinary_user(), pytest.raises(SourceError, match="can't be read: Permission denied"):
+        FilesSource(str(open_folder))
 
 
 def test_thousands_of_files_open_without_reading_them(tmp_path, chain):
