@@ -71,7 +71,7 @@ def price_command(as_json: bool, **options: Any) -> None:
     Examples:
       utxoracle price --source mempool+http://127.0.0.1:8999
       utxoracle price --source bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie --window
-      utxoracle price --source files:blocks --from 820000 --to 820143 --json
+      utxoracle price --source mempool+http://127.0.0.1:8999 --from 900 --to 1043 --json
       utxoracle price --source sim:seed=1,days=3 --day 2025-01-02
     """
     started = time.monotonic()
@@ -98,7 +98,7 @@ def plot_command(output: Path, **options: Any) -> None:
 
     \b
     Examples:
-      utxoracle plot --source mempool+http://127.0.0.1:8999 --day 2026-01-31 -o day.html
+      utxoracle plot --source mempool+http://127.0.0.1:8999 --day 2025-01-02 -o day.html
       utxoracle plot --source sim:seed=1,days=3 -o day.html
     """
     from utxoracle.jobs.plot import plot
@@ -128,11 +128,12 @@ def _answer(
     settings = Settings.from_environment()
     url = _source_url(source, settings)
     settings = replace(settings, source=url, network=network or settings.network)
+    expected = network_named(settings.network_name(url))
     with closing(open_source(url, settings)) as opened, progress_of("scanning") as progress:
         return price(
             opened,
             question,
-            network=network_named(settings.network_name(url)),
+            network=expected,
             workers=settings.workers or os.cpu_count() or 1,
             progress=progress,
         )

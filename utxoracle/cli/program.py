@@ -40,7 +40,7 @@ def main() -> None:
     # Looked for here, since a failure may come before the options are parsed.
     verbose = VERBOSE in sys.argv
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(prog_name="utxoracle", standalone_mode=False))
     except UtxoracleError as error:
         _fail(str(error), error.exit_code, verbose=verbose)
     except click.ClickException as error:

@@ -11,7 +11,12 @@ CLEAR_LEAD = 0.1
 
 
 def confidence(
-    *, deviation: float, price: float, points: int, score: float, rival_score: float
+    *,
+    deviation: float,
+    price: float,
+    points: int,
+    spike_score: float,
+    rival_spike_score: float,
 ) -> float:
     """Return the geometric mean of three shares, each between 0 and 1.
 
@@ -20,17 +25,20 @@ def confidence(
       band's half width. No peak, no price.
     * number, points / (points + ENOUGH_POINTS).
     * lead, with lead = 1 - rival / best: lead / (lead + CLEAR_LEAD). A rival slide that fits as
-      well stands for another price, such as one ten times as high.
+      well stands for another price, such as twice as much.
+
+    The lead is taken of the spikes alone. The broad hill favours some slides whatever the round
+    amounts say, and is left out of the score below about $17,800: there the method settles on a
+    multiple of the true price, whose spikes fit worse than those of the slide that it passed over.
 
     Args:
         deviation: Median distance of the points in the band from the price, in USD.
         price: The central price in USD.
         points: Number of points in the band.
-        score: Score of the best slide, above 0.
-        rival_score: The best score at least `rough.RIVAL_DISTANCE` bins away.
+        spike_score: How well the round dollar amounts fit at the best slide.
+        rival_spike_score: The same for the best of the slides that are another peak.
     """
     narrowness = max(0.0, 1 - deviation / (CENTRAL_BAND / 2 * price))
     number = points / (points + ENOUGH_POINTS)
-    ahead = max(0.0, 1 - rival_score / score)
-    lead = ahead / (ahead + CLEAR_LEAD)
-    return float((narrowness * number * lead) ** (1 / 3))
+    lead = max(0.0, 1 - rival_spike_score / spike_score) if spike_score > 0 else 0.0
+    return float((narrowness * number * lead / (lead + CLEAR_LEAD)) ** (1 / 3))

@@ -82,7 +82,7 @@ def estimate(window: Window) -> Estimate:
     shares = clean(count(window.amounts))
     if not shares.any():
         raise PriceImpossible(
-            f"{_named(window)}: no output passes the filters, so there is no price in them; "
+            f"{_named(window)}: no output of 0.00001 to 100 BTC passes the filters; "
             "take more blocks"
         )
     rough = rough_price(shares)
@@ -96,8 +96,8 @@ def estimate(window: Window) -> Estimate:
     middle = central(prices, rough.price - band, rough.price + band)
     if middle is None:
         raise PriceImpossible(
-            f"{_named(window)}: none of {len(prices):,} price points lies within 5 % of the rough "
-            f"price of ${rough.price:,}; take more blocks"
+            f"{_named(window)}: no price point lies within 5 % of the rough price of "
+            f"${rough.price:,}, of {len(prices):,} in all; take more blocks"
         )
     return Estimate(
         price=middle.price,
@@ -107,8 +107,8 @@ def estimate(window: Window) -> Estimate:
             deviation=middle.deviation,
             price=middle.price,
             points=middle.points,
-            score=rough.score,
-            rival_score=rough.rival_score,
+            spike_score=rough.spike_score,
+            rival_spike_score=rough.rival_spike_score,
         ),
         tx_count=window.tx_count,
         outputs=len(window.amounts),

@@ -10,7 +10,7 @@ from utxoracle.price.stencil import HUNDRED_DOLLARS, SMOOTH, SPIKE_WEIGHTS
 
 FIRST_SLIDE = -141
 LAST_SLIDE = 200
-"""Positions of the stencils, in bins: nominally $500,000 down to $5,000."""
+"""Positions of the stencils, in bins: $507,000 down to $10,000."""
 
 HUNDRED_DOLLARS_BIN = 601
 """The bin that stands for $100 at slide 0."""
@@ -33,12 +33,16 @@ class RoughPrice:
         slide: Position with the best score, in bins; the price falls by 1/200 decade a bin.
         score: Its score.
         rival_score: The best score at least RIVAL_DISTANCE bins away.
+        spike_score: The part of `score` that the round dollar amounts give.
+        rival_spike_score: The best such part at least RIVAL_DISTANCE bins away.
     """
 
     price: int
     slide: int
     score: float
     rival_score: float
+    spike_score: float
+    rival_spike_score: float
 
 
 def spike_scores(shares: NDArray[np.float64], slides: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -85,12 +89,15 @@ def rough_price(shares: NDArray[np.float64]) -> RoughPrice | None:
     weight = above / (above + neighbour_above)
     neighbour_weight = neighbour_above / (above + neighbour_above)
     slide = int(slides[best])
+    rivals = np.abs(slides - slide) >= RIVAL_DISTANCE
     price = weight * _price_at(slide) + neighbour_weight * _price_at(slide + neighbour)
     return RoughPrice(
         price=int(price),
         slide=slide,
         score=float(scores[best]),
-        rival_score=float(scores[np.abs(slides - slide) >= RIVAL_DISTANCE].max()),
+        rival_score=float(scores[rivals].max()),
+        spike_score=float(spikes[best + 1]),
+        rival_spike_score=float(spikes[1:-1][rivals].max()),
     )
 
 

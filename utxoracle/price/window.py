@@ -111,7 +111,8 @@ def gather(scans: Sequence[BlockScan], parents: Sequence[NDArray[np.int64]]) -> 
 
     Args:
         scans: Consecutive blocks, ascending, at least one.
-        parents: What `parent_heights` gave for these scans, perhaps together with earlier ones.
+        parents: One array for each of these scans, from `parent_heights` over these blocks or
+            over a longer run that ends with them.
     """
     first = scans[0].height
     kept = [scan.values[parent < first] for scan, parent in zip(scans, parents, strict=True)]

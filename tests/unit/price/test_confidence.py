@@ -4,7 +4,13 @@ from hypothesis import strategies as st
 
 from utxoracle.price.confidence import confidence
 
-GOOD = {"deviation": 300.0, "price": 60_000.0, "points": 5000, "score": 0.02, "rival_score": 0.015}
+GOOD = {
+    "deviation": 300.0,
+    "price": 60_000.0,
+    "points": 5000,
+    "spike_score": 0.02,
+    "rival_spike_score": 0.015,
+}
 
 
 def with_changed(**changed) -> float:
@@ -22,7 +28,11 @@ def test_confidence_lies_between_0_and_1(deviation, price, points, score, share)
     assert (
         0
         <= with_changed(
-            deviation=deviation, price=price, points=points, score=score, rival_score=share * score
+            deviation=deviation,
+            price=price,
+            points=points,
+            spike_score=score,
+            rival_spike_score=share * score,
         )
         <= 1
     )
@@ -33,7 +43,7 @@ def test_confidence_lies_between_0_and_1(deviation, price, points, score, share)
     [
         ("deviation", [0.0, 100.0, 300.0, 900.0, 1400.0]),
         ("points", [100_000, 5_000, 500, 50, 5, 1]),
-        ("rival_score", [0.0, 0.01, 0.015, 0.019, 0.0199]),
+        ("rival_spike_score", [0.0, 0.01, 0.015, 0.019, 0.0199]),
     ],
 )
 def test_confidence_falls_with_scatter_with_few_points_and_with_a_close_rival(
@@ -50,4 +60,8 @@ def test_points_spread_evenly_over_the_band_deserve_no_confidence():
 
 
 def test_a_rival_as_good_as_the_best_leaves_no_confidence():
-    assert with_changed(rival_score=GOOD["score"]) == 0
+    assert with_changed(rival_spike_score=GOOD["spike_score"]) == 0
+
+
+def test_spikes_that_fit_nowhere_leave_no_confidence():
+    assert with_changed(spike_score=0.0, rival_spike_score=0.0) == 0

@@ -1,0 +1,119 @@
+"""The documentation names everything there is, and its examples run."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+from utxoracle.cli.program import cli
+from utxoracle.errors import UtxoracleError
+from utxoracle.settings import Settings
+from utxoracle.simulation.chain import SimulatedChain
+from utxoracle.simulation.options import SimulationOptions
+from utxoracle.simulation.server import SimulationServer
+
+ROOT = Path(__file__).resolve().parents[2]
+USAGE = (ROOT / "docs" / "usage.md").read_text()
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PLACES = ("127.0.0.1:8999", "127.0.0.1:8332", "127.0.0.1:18443")
+COOKIE = "/path/.cookie"
+
+
+def shell_lines(text: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def help_examples() -> list[str]:
+    return [
+        line.strip()
+        for command in cli.commands.values()
+        for line in (command.help or "").partition("Examples:")[2].splitlines()
+        if line.strip()
+    ]
+
+
+EXAMPLES = {
+    "usage": [line for line in shell_lines(USAGE) if line.startswith("utxoracle ")],
+    "help": help_examples(),
+}
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_has_help_with_examples_and_a_chapter(name):
+    command = cli.commands[name]
+    assert command.short_help
+    assert f"utxoracle {name}" in (command.help or "").partition("Examples:")[2]
+    assert f"## `utxoracle {name}`" in USAGE
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_option_is_described(name):
+    for parameter in cli.commands[name].params:
+        assert isinstance(parameter, click.Option)
+        assert parameter.help
+        for option in parameter.opts:
+            assert f"`{option}" in USAGE, f"{name} {option}"
+
+
+def test_every_setting_and_its_default_is_described():
+    for setting in fields(Settings):
+        variable = setting.metadata["variable"]
+        row = next(line for line in USAGE.splitlines() if line.startswith(f"| `{variable}`"))
+        default = row.split("|")[2].strip()
+        if isinstance(setting.default, int | float):
+            assert float(default) == setting.default
+
+
+def test_every_exit_code_is_described():
+    kinds = [UtxoracleError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    for kind in kinds:
+        assert f"| {kind.exit_code} |" in USAGE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_every_file_that_a_page_names_is_there(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+    for name in re.findall(r"`((?:docs|tests|bench|utxoracle)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_every_example_runs(page, tmp_path):
+    """Where an example names a node or a mempool stack, a simulated chain stands in for it."""
+    chain = SimulatedChain(SimulationOptions.parse("days=2,transactions=30"))
+    cookie = tmp_path / "cookie"
+    cookie.write_text("user:password")
+    assert EXAMPLES[page]
+    with SimulationServer(chain) as server:
+        place = server.url.removeprefix("http://")
+        for example in EXAMPLES[page]:
+            line = example.replace(COOKIE, str(cookie)).replace("--port 18443", "--port 0")
+            for stood_for in PLACES:
+                line = line.replace(stood_for, place)
+            run_example(line, tmp_path, uses_node=place in line)
+
+
+def run_example(line: str, folder: Path, *, uses_node: bool) -> None:
+    command = [sys.executable, "-m", *shlex.split(line)]
+    environment = os.environ | ({"UTXORACLE_NETWORK": "regtest"} if uses_node else {})
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline(), line
+        if "--serve" in command:
+            process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(timeout=60) == 0, line
