@@ -11,7 +11,8 @@ help: ## Show what there is
 
 run: $(VENV)/run.stamp ## Price a simulated chain, and say what to do next with a real node
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && bin=$$(realpath $(BIN)) && cd "$$folder" && \
-	echo "Pricing a simulated day ($(DEMO_SOURCE)); its true price starts at 60,000 dollars." && \
+	echo 'Pricing a day of a simulated chain ($(DEMO_SOURCE)), whose true price begins at $$60,000:' && \
+	echo && \
 	"$$bin/utxoracle" price --source "$(DEMO_SOURCE)"
 	@echo
 	@echo "Next, with your own node or mempool stack:"

@@ -72,12 +72,12 @@ def _print_day(folder: str) -> None:
         size = sum(Path(folder, f"{height}.bin").stat().st_size for height in heights) / 1e6
         print(
             f"  {cores} core(s): {done.seconds:.2f} s, {answer['blocks']} blocks, {size:.0f} MB, "
-            f"{size / done.seconds:.0f} MB/s, peak memory {done.peak_mb:.0f} MB"
+            f"{size / done.seconds:.0f} MB/s, largest process {done.peak_mb:.0f} MB"
         )
 
 
 def _print_ratio(script: Path) -> None:
-    print("\nthe same day from a node over JSON-RPC, against the original")
+    print("\nthe same day from a node on the same machine, against the original")
     with served(LARGE_DAY) as url:
         # Whoever asks first pays for the making of the chain; nobody shall.
         price(f"bitcoind+{url}", DAY, cores=1)

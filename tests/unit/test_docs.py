@@ -42,6 +42,7 @@ def help_examples() -> list[str]:
 
 
 EXAMPLES = {
+    "readme": [line for line in shell_lines(README) if line.startswith("utxoracle ")],
     "usage": [line for line in shell_lines(USAGE) if line.startswith("utxoracle ")],
     "help": help_examples(),
 }

@@ -76,7 +76,7 @@ def scan_block(raw: bytes, *, expected_hash: str, height: int, network: Network)
         verify_roots(raw, layout, header, txids, segwit=height >= network.segwit_height)
     except BlockCorrupt as error:
         raise BlockCorrupt(f"block {height} {expected_hash} is not usable: {error}") from None
-    return _reduce(raw, layout, txids, header, height)
+    return reduce_block(raw, layout, txids, header, height)
 
 
 def hash_transactions(raw: bytes, layout: Layout) -> list[bytes]:
@@ -167,9 +167,10 @@ def _witness_commitment(raw: bytes, layout: Layout) -> bytes | None:
     return None
 
 
-def _reduce(
+def reduce_block(
     raw: bytes, layout: Layout, txids: list[bytes], header: BlockHeader, height: int
 ) -> BlockScan:
+    """Return what is kept of a verified block."""
     counts = np.fromiter(map(len, layout.prevouts), np.int32, len(layout.prevouts))
     prevouts = [at for inputs in layout.prevouts for at in inputs]
     values = np.asarray(layout.values, np.int64).reshape(-1, 2)
