@@ -95,5 +95,5 @@ def test_a_source_of_another_network_is_refused(source):
 
 def test_a_chain_without_payments_has_no_price():
     empty = open_source("sim:days=1,transactions=0", Settings())
-    with pytest.raises(PriceImpossible, match="no output passes"):
+    with pytest.raises(PriceImpossible, match=r"no output of 0.00001 to 100 BTC passes"):
         price(empty, Question(window=True), network=REGTEST)
