@@ -1,8 +1,10 @@
 """Fetching and scanning a run of blocks, in order, with a bounded number of them in memory."""
 
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 
@@ -38,9 +40,24 @@ def scan_blocks(
         SourceError: The source failed, or the chain was reorganised during the reading.
         BlockCorrupt: A block failed verification twice.
     """
+    processes = min(workers, len(heights) // BLOCKS_WORTH_A_PROCESS)
+    try:
+        return _scan_blocks(source, heights, network, processes, progress)
+    except BrokenProcessPool:
+        # Somebody killed a process, the kernel for its memory perhaps: go on without any.
+        return _scan_blocks(source, heights, network, 1, progress)
+
+
+def _scan_blocks(
+    source: Source,
+    heights: Sequence[int],
+    network: Network,
+    processes: int,
+    progress: Progress | None,
+) -> list[BlockScan]:
     scans: list[BlockScan] = []
-    with _executor(min(workers, len(heights) // BLOCKS_WORTH_A_PROCESS)) as executor:
-        for scan in _scan_in_order(source, heights, network, executor, AHEAD * max(workers, 1)):
+    with _executor(processes) as executor:
+        for scan in _scan_in_order(source, heights, network, executor, AHEAD * max(processes, 1)):
             if scans and scan.prev_hash != scans[-1].hash:
                 raise SourceError(
                     f"{source.name}: block {scan.height} does not follow block "
@@ -53,14 +70,14 @@ def scan_blocks(
 
 
 @contextmanager
-def _executor(workers: int) -> Iterator[Executor]:
+def _executor(processes: int) -> Iterator[Executor]:
     """Give what scans beside the fetching: a thread, or processes where they are worth it."""
     executor: Executor
-    if workers < 2:
+    if processes < 2:
         executor = ThreadPoolExecutor(1)
     else:
         # Not fork: a copy of a process that has threads may hang.
-        executor = ProcessPoolExecutor(workers, get_context("spawn"))
+        executor = ProcessPoolExecutor(processes, get_context("spawn"))
     try:
         yield executor
     finally:
@@ -74,14 +91,28 @@ def _scan_in_order(
     for height in heights:
         block_hash = source.hash_at(height)
         raw = source.raw_block(block_hash)
-        future = executor.submit(
-            scan_block, raw, expected_hash=block_hash, height=height, network=network
-        )
+        with _interrupts_held_back():
+            future = executor.submit(
+                scan_block, raw, expected_hash=block_hash, height=height, network=network
+            )
         waiting.append((height, block_hash, future))
         if len(waiting) >= ahead:
             yield _scan_of(source, network, *waiting.popleft())
     while waiting:
         yield _scan_of(source, network, *waiting.popleft())
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let processes that start meanwhile never see a Ctrl-C.
+
+    It reaches every process of a terminal, but what to do about it is for this one to say.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _scan_of(

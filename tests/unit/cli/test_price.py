@@ -1,4 +1,10 @@
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -159,3 +165,26 @@ def test_plot_writes_a_page_and_replaces_an_older_one(utxoracle, tmp_path):
 def test_plot_into_a_missing_folder_is_exit_code_5(refused):
     line = refused(5, "plot", "--source", SOURCE, "-o", "nowhere/day.html")
     assert "nowhere/day.html" in line
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3])
+def test_ctrl_c_ends_it_with_one_line_and_leaves_no_process(seconds):
+    source = "sim:days=1,transactions=1500"
+    with subprocess.Popen(
+        [sys.executable, "-m", "utxoracle", "price", "--source", source],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"UTXORACLE_WORKERS": "2"},
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not children.read_text():
+            time.sleep(0.01)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        out, error = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert error.split("\n") == ["", "utxoracle: interrupted", ""]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)

@@ -1,3 +1,7 @@
+import multiprocessing
+import os
+import signal
+
 import pytest
 
 from utxoracle.bitcoin.network import REGTEST
@@ -103,6 +107,23 @@ def test_a_chain_that_changes_in_the_middle_is_noticed(source):
     other = open_source("sim:seed=8,days=2,transactions=60", Settings())
     with pytest.raises(SourceError, match="block 911 does not follow block 910"):
         scan_blocks(Reorganised(source, other), HEIGHTS, network=REGTEST)
+
+
+class KillsAScanner(Wrapped):
+    """Kills one of the scanning processes after some blocks, as the kernel does without memory."""
+
+    def raw_block(self, block_hash):
+        raw = super().raw_block(block_hash)
+        if len(self.asked) == 10:
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        return raw
+
+
+def test_the_work_goes_on_when_a_process_is_killed(source):
+    wrapped = KillsAScanner(source)
+    scans = scan_blocks(wrapped, HEIGHTS, network=REGTEST, workers=2)
+    assert hashes(scans) == [source.hash_at(height) for height in HEIGHTS]
+    assert len(wrapped.asked) > len(HEIGHTS)
 
 
 def test_a_missing_block_ends_the_run(source):
