@@ -78,10 +78,24 @@ def _executor(processes: int) -> Iterator[Executor]:
     else:
         # Not fork: a copy of a process that has threads may hang.
         executor = ProcessPoolExecutor(processes, get_context("spawn"))
+        _start_without_interrupts(executor, processes)
     try:
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _start_without_interrupts(executor: Executor, processes: int) -> None:
+    """Start the processes of `executor` so that they ignore Ctrl-C, as they then do for good.
+
+    It reaches every process of a terminal, but what to do about it is for this one to say.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for _ in range(processes):
+            executor.submit(int)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _scan_in_order(
@@ -91,28 +105,14 @@ def _scan_in_order(
     for height in heights:
         block_hash = source.hash_at(height)
         raw = source.raw_block(block_hash)
-        with _interrupts_held_back():
-            future = executor.submit(
-                scan_block, raw, expected_hash=block_hash, height=height, network=network
-            )
+        future = executor.submit(
+            scan_block, raw, expected_hash=block_hash, height=height, network=network
+        )
         waiting.append((height, block_hash, future))
         if len(waiting) >= ahead:
             yield _scan_of(source, network, *waiting.popleft())
     while waiting:
         yield _scan_of(source, network, *waiting.popleft())
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let processes that start meanwhile never see a Ctrl-C.
-
-    It reaches every process of a terminal, but what to do about it is for this one to say.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _scan_of(
