@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp ## Price a simulated chain, and say what to do next with 
 	@echo
 	@echo "Next, with your own node or mempool stack:"
 	@echo "  $(BIN)/utxoracle price --source mempool+http://127.0.0.1:8999"
-	@echo "  $(BIN)/utxoracle price --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/to/.cookie'"
+	@echo "  $(BIN)/utxoracle price --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie'"
 	@echo "  $(BIN)/utxoracle --help"
 
 test: $(VENV)/dev.stamp ## Run the tests
@@ -47,5 +47,5 @@ $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/run.stamp
 
 $(BIN)/python:
-	@$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "can't make a virtual environment with $(PYTHON); on Debian: apt install python3-venv" >&2; exit 1; }

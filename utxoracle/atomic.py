@@ -12,13 +12,14 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     The bytes go to a temporary file beside it, reach the disk, and take the name in one step.
 
+    The file that a symbolic link leads to is the one that is replaced.
+
     Raises:
         StorageError: The folder is missing, read-only or full, or `path` is not a plain file.
     """
-    if path.exists() and not path.is_file():
-        raise StorageError(f"{path} is not a plain file; choose another name")
+    path = writable_target(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".utxoracle.")
     except OSError as error:
         raise StorageError(_told(path, error)) from None
     temporary = Path(name)
@@ -35,6 +36,24 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise StorageError(_told(path, error)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def writable_target(path: Path) -> Path:
+    """Return where writing to `path` leads, so that long work need not be done in vain.
+
+    Raises:
+        StorageError: It could not be written.
+    """
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise StorageError(f"{path} is not a plain file; choose another name")
+        target.parent.stat()
+    except OSError as error:
+        raise StorageError(_told(path, error)) from None
+    if not os.access(target.parent, os.W_OK):
+        raise StorageError(f"can't write {path}: its folder is not writable; choose another one")
+    return target
 
 
 def _sync_folder(folder: Path) -> None:

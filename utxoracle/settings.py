@@ -8,6 +8,9 @@ from typing import Any
 
 from utxoracle.errors import UsageError
 
+LONGEST_TIMEOUT = 3600
+"""Seconds."""
+
 SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:8332"
 
 
@@ -51,8 +54,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse values that can't work, before anything is done with them."""
         for name in ("connect_timeout", "read_timeout"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{variable_of(name)} must be greater than 0 seconds")
+            if not 0 < getattr(self, name) <= LONGEST_TIMEOUT:
+                raise UsageError(
+                    f"{variable_of(name)} must be greater than 0 and at most {LONGEST_TIMEOUT} "
+                    "seconds"
+                )
         if self.workers < 0:
             raise UsageError(f"{variable_of('workers')} must not be negative")
 
@@ -80,7 +86,8 @@ class Settings:
             return self.network or "main"
         if self.network not in (None, "regtest"):
             raise UsageError(
-                f"a sim: source is a regtest chain, but UTXORACLE_NETWORK is {self.network}"
+                f"a sim: source is a regtest chain, but the network is set to {self.network!r}; "
+                "leave --network and UTXORACLE_NETWORK out"
             )
         return "regtest"
 

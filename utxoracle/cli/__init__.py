@@ -1,5 +1,16 @@
 """The command line: parses, calls a job, prints, and turns errors into exit codes."""
 
-from utxoracle.cli.program import main
+import sys
 
-__all__ = ["main"]
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the program; Ctrl-C ends it with one line, also while it is still being loaded."""
+    try:
+        from utxoracle.cli.program import run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("utxoracle: interrupted\n")
+        sys.exit(INTERRUPTED)

@@ -1,9 +1,11 @@
 """What all commands share on the terminal."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -14,9 +16,38 @@ SECONDS_BETWEEN_LINES = 10
 
 HEIGHT = click.IntRange(min=0)
 
+
+class NamedPath(click.Path):
+    """A path that isn't empty: pathlib takes an empty one for the folder one stands in."""
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the Path, or fail as click's own type does."""
+        if not os.fspath(value):
+            self.fail("it is empty; give a name, or . for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 verbose_option = click.option(
     VERBOSE, is_flag=True, expose_value=False, help="Show the traceback of a failure."
 )
+
+
+def say(text: str, *, end_line: bool = True) -> None:
+    """Print `text`; that nobody reads any more is no failure."""
+    try:
+        click.echo(text, nl=end_line)
+    except BrokenPipeError:
+        give_up_output()
+
+
+def give_up_output() -> None:
+    """Let nothing more be written, not even what is buffered when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

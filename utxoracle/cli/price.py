@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
-from utxoracle.atomic import write_atomically
+from utxoracle.atomic import writable_target, write_atomically
 from utxoracle.bitcoin.network import NETWORKS, network_named
-from utxoracle.cli.console import HEIGHT, progress_of, verbose_option
+from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, say, verbose_option
 from utxoracle.errors import UsageError
 from utxoracle.jobs.price import SELECTIONS, TILING, Answer, Question, price
 from utxoracle.settings import SOURCE_EXAMPLES, Settings
 from utxoracle.sources.factory import has_password, open_source
+
+STDOUT = "-"
 
 
 def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,10 +35,8 @@ def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--selection",
             type=click.Choice(SELECTIONS),
-            default=TILING,
-            show_default=True,
-            help="How a day's blocks are chosen: days without gap or overlap, or the search of "
-            "the original program.",
+            help="How a day's blocks are chosen: days without gap or overlap (tiling, the "
+            "default), or the search of the original program.",
         ),
         click.option("--window", is_flag=True, help="The 144 blocks before the tip."),
         click.option("--from", "first", type=HEIGHT, help="First height (with --to)."),
@@ -70,16 +70,16 @@ def price_command(as_json: bool, **options: Any) -> None:
     \b
     Examples:
       utxoracle price --source mempool+http://127.0.0.1:8999
-      utxoracle price --source bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie --window
+      utxoracle price --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie' --window
       utxoracle price --source mempool+http://127.0.0.1:8999 --from 900 --to 1043 --json
       utxoracle price --source sim:seed=1,days=3 --day 2025-01-02
     """
     started = time.monotonic()
     answer = _answer(**options)
     if as_json:
-        click.echo(json.dumps(_as_json(answer)))
+        say(json.dumps(_as_json(answer)))
     else:
-        click.echo(_as_text(answer, time.monotonic() - started))
+        say(_as_text(answer, time.monotonic() - started))
 
 
 @click.command("plot", short_help="Draw the price points as one HTML page.")
@@ -87,9 +87,9 @@ def price_command(as_json: bool, **options: Any) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(path_type=Path),
     required=True,
-    help="HTML file to write; an older one is replaced.",
+    help="HTML file to write; an older one is replaced; - is standard output.",
 )
 def plot_command(output: Path, **options: Any) -> None:
     """Draw the price points of a day, a window or a run of blocks as one HTML page.
@@ -103,14 +103,18 @@ def plot_command(output: Path, **options: Any) -> None:
     """
     from utxoracle.jobs.plot import plot
 
+    if str(output) == STDOUT:
+        say(plot(_answer(**options)), end_line=False)
+        return
+    writable_target(output)
     write_atomically(output, plot(_answer(**options)).encode())
-    click.echo(f"wrote {output}")
+    say(f"wrote {output}")
 
 
 def _answer(
     *,
     day: datetime | None,
-    selection: str,
+    selection: str | None,
     window: bool,
     first: int | None,
     last: int | None,
@@ -122,8 +126,13 @@ def _answer(
     heights = None if first is None or last is None else (first, last)
     if sum(map(bool, (day, window, heights))) > 1:
         raise UsageError("--day, --window and --from/--to exclude each other: give one of them")
+    if selection and (window or heights):
+        raise UsageError("--selection chooses a day's blocks: leave it out or give --day instead")
     question = Question(
-        day=day.date() if day else None, selection=selection, window=window, heights=heights
+        day=day.date() if day else None,
+        selection=selection or TILING,
+        window=window,
+        heights=heights,
     )
     settings = Settings.from_environment()
     url = _source_url(source, settings)
@@ -134,7 +143,7 @@ def _answer(
             opened,
             question,
             network=expected,
-            workers=settings.workers or os.cpu_count() or 1,
+            workers=settings.workers or len(os.sched_getaffinity(0)),
             progress=progress,
         )
 
@@ -183,6 +192,7 @@ def _as_text(answer: Answer, seconds: float) -> str:
         "rough price": f"${found.rough_price:,}",
         "deviation": f"${found.deviation:,.2f}",
         "confidence": f"{found.confidence:.3f}",
+        "source": answer.source,
         "took": f"{seconds:.1f} s",
     }
     head = f"${int(found.price):,}  {what}{f', {answer.day}' if answer.day else ''}"

@@ -1,16 +1,15 @@
 """The program: its commands, and the one place where a failure becomes a line and a code."""
 
-import os
 import sys
 import traceback
 
 import click
 
 from utxoracle import __version__
-from utxoracle.cli.console import VERBOSE
+from utxoracle.cli.console import VERBOSE, give_up_output
 from utxoracle.cli.price import plot_command, price_command
 from utxoracle.cli.simulate import simulate_command
-from utxoracle.errors import UsageError, UtxoracleError
+from utxoracle.errors import StorageError, UsageError, UtxoracleError
 
 
 @click.group(
@@ -35,8 +34,12 @@ cli.add_command(plot_command)
 cli.add_command(simulate_command)
 
 
-def main() -> None:
-    """Run the program; the one place where an expected failure becomes a line and an exit code."""
+def run() -> None:
+    """Run the command; the one place where an expected failure becomes a line and an exit code.
+
+    Raises:
+        KeyboardInterrupt: It was interrupted.
+    """
     # Looked for here, since a failure may come before the options are parsed.
     verbose = VERBOSE in sys.argv
     try:
@@ -45,12 +48,16 @@ def main() -> None:
         _fail(str(error), error.exit_code, verbose=verbose)
     except click.ClickException as error:
         _fail(_with_hint(error), UsageError.exit_code, verbose=verbose)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130, verbose=verbose)
-    except BrokenPipeError:
-        # Whoever read our output has gone; say nothing more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except OSError as error:
+        # Sources and files tell their own failures: what is left is where the output goes.
+        give_up_output()
+        _fail(
+            f"can't write the output: {error.strerror or error}",
+            StorageError.exit_code,
+            verbose=verbose,
+        )
 
 
 def _with_hint(error: click.ClickException) -> str:

@@ -1,18 +1,24 @@
 """`utxoracle simulate`: a chain with a known price, as files or served."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from utxoracle.cli.console import HEIGHT, progress_of, verbose_option
+from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, verbose_option
 from utxoracle.errors import UsageError
 from utxoracle.simulation.options import RANGES, SimulationOptions
 
 if TYPE_CHECKING:
     from utxoracle.simulation.server import SimulationServer
+
+
+SERVING = ("host", "port", "tip", "block_every", "cookie_file", "no_rest")
+"""The options that mean something to a server only."""
 
 
 def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +40,7 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NamedPath(file_okay=False, path_type=Path),
     help="Folder for <height>.bin files and index.csv, which holds the true price.",
 )
 @click.option("--serve", is_flag=True, help="Answer as bitcoind and as a mempool back end do.")
@@ -55,11 +61,15 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--cookie-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False, path_type=Path),
     help="Write a cookie here, and want it for JSON-RPC.",
 )
+@click.option("--no-rest", is_flag=True, help="Answer as a bitcoind without rest=1: JSON-RPC only.")
 @verbose_option
+@click.pass_context
 def simulate_command(
+    context: click.Context,
+    /,
     *,
     output: Path | None,
     serve: bool,
@@ -68,6 +78,7 @@ def simulate_command(
     tip: int | None,
     block_every: float | None,
     cookie_file: Path | None,
+    no_rest: bool,
     **values: Any,
 ) -> None:
     """Make a chain of well-formed blocks whose true price is known.
@@ -82,24 +93,44 @@ def simulate_command(
       utxoracle price --source bitcoind+http://127.0.0.1:18443 --network regtest
       utxoracle simulate --serve --tip 1100 --block-every 30
     """
-    from utxoracle.jobs.simulate import serve_simulation, write_simulation
+    from utxoracle.jobs.simulate import serve_simulation
+    from utxoracle.simulation.chain import SimulatedChain
+    from utxoracle.simulation.writer import write_chain
 
-    options = SimulationOptions(**values)
     if not output and not serve:
         raise UsageError("nothing to do: give -o FOLDER to write the chain, or --serve")
+    if not serve:
+        _refuse_serving_options(context)
+    chain = SimulatedChain(SimulationOptions(**values))
     if output:
         with progress_of("writing") as progress:
-            count = write_simulation(options, output, progress)
-        click.echo(f"wrote {count} blocks and index.csv to {output}")
+            *blocks, index = write_chain(chain, output, progress)
+        click.echo(f"wrote {len(blocks)} blocks and {index.name} to {output}")
     if serve:
+        # What systemd and containers send to end a program is to end it as Ctrl-C does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         serve_simulation(
-            options,
+            chain,
             host=host,
             port=port,
             tip=tip,
             block_every=block_every,
             cookie_file=cookie_file,
+            rest=not no_rest,
             ready=_announce,
+        )
+
+
+def _refuse_serving_options(context: click.Context) -> None:
+    given = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name in SERVING
+        and context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: such options only go with --serve; add it, or leave them away"
         )
 
 

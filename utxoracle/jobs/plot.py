@@ -28,6 +28,7 @@ h1 { font-size: 1.1rem; font-weight: 600; margin: 0; color: var(--soft) }
 dl { display: flex; flex-wrap: wrap; gap: .3rem 2rem; margin: 1rem 0 }
 dt { color: var(--soft); font-size: .85rem } dd { margin: 0; font-variant-numeric: tabular-nums }
 svg { width: 100%; height: auto } text { fill: var(--soft); font-size: 13px }
+@media (max-width: 600px) { text { font-size: 26px } text:nth-of-type(even) { display: none } }
 .grid { stroke: var(--grid); stroke-width: 1 } .central { stroke: var(--line); stroke-width: 1.5 }
 .points { stroke: var(--dot); stroke-width: 1.8; stroke-linecap: round; stroke-opacity: .6;
   fill: none }
@@ -37,10 +38,12 @@ svg { width: 100%; height: auto } text { fill: var(--soft); font-size: 13px }
 def plot(answer: Answer) -> str:
     """Return an HTML page with an inline SVG of the points; it needs no network and no script."""
     found = answer.estimate
-    blocks = f"blocks {found.first_height:,} to {found.last_height:,}"
+    blocks = f"blocks {found.first_height} to {found.last_height}"
+    if found.blocks == 1:
+        blocks = f"block {found.first_height}"
     title = f"{answer.label or 'Price'}, {answer.day or blocks}"
     facts = {
-        "blocks": f"{found.blocks:,} ({found.first_height:,} to {found.last_height:,})",
+        "blocks": f"{found.blocks:,} ({found.first_height} to {found.last_height})",
         "outputs": f"{found.outputs:,}",
         "price points": f"{found.points:,}",
         "deviation": f"${found.deviation:,.0f}",
@@ -84,8 +87,8 @@ def _scatter(found: Estimate, title: str) -> str:
             f"${int(found.price):,}.</desc>",
             *_price_axis(frame),
             *_height_axis(frame),
-            f'<path class="points" d="{_dots(found, frame)}"/>',
             f'<path class="central" d="M{LEFT} {central:.1f}H{WIDTH - RIGHT}"/>',
+            f'<path class="points" d="{_dots(found, frame)}"/>',
             "</svg>",
         ]
     )

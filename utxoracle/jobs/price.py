@@ -1,20 +1,22 @@
 """The price of a day, a window or a run of blocks, straight from a source; nothing is stored."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from utxoracle.bitcoin.network import Network
-from utxoracle.errors import DayUnavailable, PriceImpossible, UsageError
+from utxoracle.bitcoin.scan import BlockScan
+from utxoracle.errors import BlockNotFound, DayUnavailable, PriceImpossible, UsageError
 from utxoracle.jobs.scanning import Progress, scan_blocks
 from utxoracle.price.estimate import Estimate, estimate, estimate_day
 from utxoracle.price.window import gather, parent_heights
 from utxoracle.sources.base import Source
+from utxoracle.sources.borders import verify_day, verify_end
 from utxoracle.sources.days import (
     BlockTimes,
     day_heights,
     day_heights_v91,
     last_day,
+    last_day_v91,
     window_heights,
 )
 from utxoracle.sources.genesis import verify_network
@@ -25,6 +27,9 @@ WINDOW_LABEL = "UTXOracle Block Window Price"
 TILING = "tiling"
 V91 = "v9.1"
 SELECTIONS = (TILING, V91)
+
+LONGEST_RUN = 4320
+"""Blocks, about a month: their scans are held in memory together, some 90 kB each."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,13 @@ class Answer:
         estimate: The price and what it rests on.
         label: The canonical name; None unless the blocks are those the original takes.
         day: The day, when it is the price of one.
+        source: Name of the source.
     """
 
     estimate: Estimate
     label: str | None
     day: date | None
+    source: str
 
 
 def price(
@@ -79,44 +86,69 @@ def price(
     times = BlockTimes(source)
     day = None
     if question.heights:
-        heights = _run_of_heights(source, *question.heights)
+        heights = _run_of_heights(times, *question.heights)
     elif question.window:
-        heights = window_heights(source.tip()[0])
+        heights = window_heights(times.tip)
     else:
-        day = question.day or last_day(source, times)
-        choose = day_heights_v91 if question.selection == V91 else day_heights
-        heights = choose(source, day, times)
-        if not heights:
-            raise PriceImpossible(
-                f"no block fell in {day}, so it has no price; ask for another day"
-            )
-
-    scans = scan_blocks(source, heights, network=network, workers=workers, progress=progress)
+        day = question.day or _last_day(times, question.selection)
+        heights = _day_heights(times, day, question.selection)
+    scans = _scan_all(source, heights, network, workers, progress)
     window = gather(scans, parent_heights(scans))
     found = estimate_day(window) if day else estimate(window)
 
     label = None
     if question.window:
+        verify_end(source, scans, network, headers=1)
         label = WINDOW_LABEL
     elif day:
+        if question.selection == TILING:
+            verify_day(source, day, scans, network)
+        else:
+            verify_end(source, scans, network, headers=1)
         for scan in scans:
             times.learn(scan.height, scan.time)
-        label = _day_label(source, day, heights, times)
-    return Answer(estimate=found, label=label, day=day)
+        label = _day_label(times, day, heights)
+    return Answer(estimate=found, label=label, day=day, source=source.name)
 
 
-def _run_of_heights(source: Source, first: int, last: int) -> Sequence[int]:
-    tip, _ = source.tip()
+def _run_of_heights(times: BlockTimes, first: int, last: int) -> range:
     if first > last:
         raise UsageError(f"the first height {first} lies behind the last one {last}; swap them")
-    if last > tip:
-        raise UsageError(f"there is no block {last} yet: {source.name} ends at {tip}")
+    if last > times.tip:
+        raise UsageError(f"there is no block {last} yet: {times.name} ends at {times.tip}")
+    if last - first >= LONGEST_RUN:
+        raise UsageError(
+            f"blocks {first} to {last} are {last - first + 1:,}; at most {LONGEST_RUN:,} can be "
+            "priced together"
+        )
     return range(first, last + 1)
 
 
-def _day_label(source: Source, day: date, heights: Sequence[int], times: BlockTimes) -> str | None:
+def _last_day(times: BlockTimes, selection: str) -> date:
+    return last_day_v91(times) if selection == V91 else last_day(times)
+
+
+def _day_heights(times: BlockTimes, day: date, selection: str) -> range:
+    heights = day_heights_v91(times, day) if selection == V91 else day_heights(times, day)
+    if not heights:
+        raise PriceImpossible(f"no block fell in {day}, so it has no price; ask for another day")
+    return heights
+
+
+def _scan_all(
+    source: Source, heights: range, network: Network, workers: int, progress: Progress | None
+) -> list[BlockScan]:
+    try:
+        return scan_blocks(source, heights, network=network, workers=workers, progress=progress)
+    except BlockNotFound as error:
+        raise BlockNotFound(
+            f"{error}; all blocks from {heights[0]} to {heights[-1]} are needed"
+        ) from None
+
+
+def _day_label(times: BlockTimes, day: date, heights: range) -> str | None:
     """Return the canonical name if the original, run now, would take just these blocks."""
     try:
-        return DAY_LABEL if day_heights_v91(source, day, times) == heights else None
+        return DAY_LABEL if day_heights_v91(times, day) == heights else None
     except DayUnavailable:
         return None

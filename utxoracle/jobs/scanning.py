@@ -1,12 +1,14 @@
 """Fetching and scanning a run of blocks, in order, with a bounded number of them in memory."""
 
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan, scan_block
@@ -44,7 +46,7 @@ def scan_blocks(
     try:
         return _scan_blocks(source, heights, network, processes, progress)
     except BrokenProcessPool:
-        # Somebody killed a process, the kernel for its memory perhaps: go on without any.
+        # None could be started, or one was killed, by the kernel for its memory perhaps.
         return _scan_blocks(source, heights, network, 1, progress)
 
 
@@ -72,30 +74,46 @@ def _scan_blocks(
 @contextmanager
 def _executor(processes: int) -> Iterator[Executor]:
     """Give what scans beside the fetching: a thread, or processes where they are worth it."""
-    executor: Executor
-    if processes < 2:
-        executor = ThreadPoolExecutor(1)
-    else:
-        # Not fork: a copy of a process that has threads may hang.
-        executor = ProcessPoolExecutor(processes, get_context("spawn"))
-        _start_without_interrupts(executor, processes)
+    executor = ThreadPoolExecutor(1) if processes < 2 else _start_processes(processes)
     try:
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _start_without_interrupts(executor: Executor, processes: int) -> None:
-    """Start the processes of `executor` so that they ignore Ctrl-C, as they then do for good.
+def _start_processes(processes: int) -> Executor:
+    """Start processes that ignore Ctrl-C and end with this one.
 
-    It reaches every process of a terminal, but what to do about it is for this one to say.
+    Ctrl-C reaches every process of a terminal, but what to do about it is for this one to say.
+
+    Raises:
+        BrokenProcessPool: They can't be started.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        # Not fork: a copy of a process that has threads may hang.
+        executor = ProcessPoolExecutor(
+            processes, get_context("spawn"), initializer=_end_with_parent
+        )
         for _ in range(processes):
             executor.submit(int)
+    except OSError as error:
+        raise BrokenProcessPool(f"no process can be started: {error}") from None
     finally:
         signal.signal(signal.SIGINT, before)
+    return executor
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it was killed: nothing else would tell it."""
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _scan_in_order(
@@ -123,4 +141,10 @@ def _scan_of(
         return future.result()
     except BlockCorrupt:
         raw = source.raw_block(block_hash)
+    try:
         return scan_block(raw, expected_hash=block_hash, height=height, network=network)
+    except BlockCorrupt as error:
+        raise BlockCorrupt(
+            f"{error}; {source.name} gave it twice: let it fetch the block anew, or use another "
+            "source"
+        ) from None

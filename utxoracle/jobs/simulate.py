@@ -1,71 +1,59 @@
-"""A simulated chain written to files, served as a node and a mempool back end would, or both."""
+"""A simulated chain, served as a node and a mempool back end would."""
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import TIMEOUT_MAX, Event
 
 from utxoracle.errors import UsageError
-from utxoracle.simulation.chain import Progress, SimulatedChain
-from utxoracle.simulation.options import SimulationOptions
-from utxoracle.simulation.server import SimulationServer, serve
-from utxoracle.simulation.writer import write_chain
-
-
-def write_simulation(
-    options: SimulationOptions, folder: Path, progress: Progress | None = None
-) -> int:
-    """Write the blocks of a simulated chain and an index with the true price; return how many.
-
-    Raises:
-        StorageError: The folder holds something else, or can't be written.
-    """
-    # The last path is the index.
-    return len(write_chain(SimulatedChain(options), folder, progress)) - 1
+from utxoracle.simulation.chain import SimulatedChain
+from utxoracle.simulation.server import SimulationServer
 
 
 def serve_simulation(
-    options: SimulationOptions,
+    chain: SimulatedChain,
     *,
     host: str,
     port: int,
     tip: int | None = None,
     block_every: float | None = None,
     cookie_file: Path | None = None,
+    rest: bool = True,
     ready: Callable[[SimulationServer], None],
 ) -> None:
-    """Serve a simulated chain until it is interrupted.
+    """Serve a simulated chain until a KeyboardInterrupt.
 
     Args:
-        options: What the chain is made from.
+        chain: What to serve.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         tip: Height of the newest block to show at first; the last one when not given.
-        block_every: Seconds after which the next block is shown, until the last one.
+        block_every: Seconds after which the next block is shown, as long as there is one.
         cookie_file: Where to write a fresh cookie that JSON-RPC then wants.
+        rest: Whether to answer below `/rest`.
         ready: Called once it listens.
 
     Raises:
-        UsageError: The address can't be listened on, or there is no block at `tip`.
+        UsageError: The address can't be listened on, there is no block at `tip`, or
+            `block_every` can't be waited for or comes without a tip.
+        StorageError: The cookie can't be written, or would replace something else.
     """
-    if block_every is not None and tip is None:
-        raise UsageError("new blocks can only follow an earlier tip: give --tip too")
-    chain = SimulatedChain(options)
-    stop = Event()
-
-    def start(server: SimulationServer) -> None:
-        if block_every is not None:
-            Thread(target=_grow, args=(server, chain, block_every, stop), daemon=True).start()
-        ready(server)
-
+    if block_every is not None:
+        if tip is None:
+            raise UsageError("new blocks can only follow an earlier tip: give --tip too")
+        if math.isnan(block_every) or not 0 < block_every <= TIMEOUT_MAX:
+            raise UsageError(f"no block can follow after {block_every} seconds: give another time")
+    pause = Event()
     try:
-        serve(chain, host, port, tip=tip, cookie_file=cookie_file, ready=start)
-    finally:
-        stop.set()
-
-
-def _grow(server: SimulationServer, chain: SimulatedChain, seconds: float, stop: Event) -> None:
-    while server.tip < chain.tip_height and not stop.wait(seconds):
-        # Somebody may have moved the tip to the end meanwhile.
-        with suppress(UsageError):
-            server.advance_tip(1)
+        with SimulationServer(
+            chain, host, port, tip=tip, cookie_file=cookie_file, rest=rest
+        ) as server:
+            ready(server)
+            while not pause.wait(block_every):
+                # At the last block there is none to add.
+                with suppress(UsageError):
+                    server.advance_tip(1)
+    except KeyboardInterrupt:
+        # That is how a server in the foreground is meant to end.
+        return

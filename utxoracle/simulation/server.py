@@ -1,10 +1,12 @@
 """An HTTP server that plays bitcoind and the mempool back end over a simulated chain."""
 
 import json
+import os
 import secrets
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
@@ -13,9 +15,10 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from utxoracle.errors import UsageError
+from utxoracle.atomic import writable_target
+from utxoracle.errors import StorageError, UsageError
 from utxoracle.simulation.answers import JSON, Answer, Request, compact_json
-from utxoracle.simulation.bitcoind import BitcoindRoutes
+from utxoracle.simulation.bitcoind import HTML, BitcoindRoutes
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.mempool import MempoolRoutes, no_such_route
 from utxoracle.simulation.view import ChainView
@@ -25,6 +28,8 @@ TIP_PATH = "/simulation/tip"
 MOST_BODY = 1_000_000
 IDLE_SECONDS = 70
 COOKIE_USER = "__cookie__"
+NO_SUCH_REST = Answer(404, HTML, b"")
+"""What bitcoind says below `/rest` where REST is switched off."""
 
 
 class SimulationServer:
@@ -40,14 +45,16 @@ class SimulationServer:
         tip: Height of the newest block to show at first; the chain's own when not given.
         user: User name that JSON-RPC wants; without it and a cookie, everybody may call.
         password: The password of `user`.
-        cookie_file: Where to write a fresh cookie, as bitcoind does; removed by `close`.
+        cookie_file: Where to write a fresh cookie, as bitcoind does; removed by `close`. Only
+            another cookie is written over.
+        rest: Whether to answer below `/rest`, which bitcoind only does with rest=1.
 
     Attributes:
         url: `http://host:port`.
 
     Raises:
-        UsageError: The address can't be listened on, the cookie can't be written, or the chain
-            has no block at `tip`.
+        UsageError: The address can't be listened on, or the chain has no block at `tip`.
+        StorageError: `cookie_file` holds something else, or can't be written.
     """
 
     def __init__(
@@ -60,25 +67,25 @@ class SimulationServer:
         user: str | None = None,
         password: str | None = None,
         cookie_file: Path | None = None,
+        rest: bool = True,
     ) -> None:
         self._view = ChainView(chain, tip)
-        self._cookie_file = cookie_file
+        self._rest = rest
         self._thread: Thread | None = None
         credentials = [] if user is None else [f"{user}:{password or ''}"]
-        try:
-            self._server = _Server((host, port), _Handler)
-        except OSError as error:
-            raise UsageError(
-                f"{host}:{port} can't be listened on: {error.strerror or error}; "
-                "choose another port"
-            ) from None
-        if cookie_file is not None:
-            credentials.append(self._write_cookie(cookie_file))
+        self._cookie = None if cookie_file is None else _Cookie(cookie_file)
+        self._server = _listen(host, port)
+        if self._cookie:
+            try:
+                self._cookie.write()
+            except StorageError:
+                self._server.server_close()
+                raise
+            credentials.append(self._cookie.content)
         self._bitcoind = BitcoindRoutes(self._view, tuple(credentials))
         self._mempool = MempoolRoutes(self._view)
         self._server.answer = self._answer
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._server.server_address[1]}"
+        self.url = f"http://{_place(host, self._server.server_address[1])}"
 
     @property
     def tip(self) -> int:
@@ -110,20 +117,16 @@ class SimulationServer:
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    def run(self) -> None:
-        """Answer requests in this thread until it is interrupted."""
-        self._server.serve_forever()
-
     def close(self) -> None:
-        """Stop answering, drop all connections and remove the cookie."""
+        """Remove the cookie, stop answering and drop all connections."""
+        if self._cookie:
+            self._cookie.remove()
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
             self._thread = None
         self._server.server_close()
         self._server.drop_connections()
-        if self._cookie_file is not None:
-            self._cookie_file.unlink(missing_ok=True)
 
     def __enter__(self) -> "SimulationServer":
         self.start()
@@ -145,7 +148,7 @@ class SimulationServer:
         if method == "POST":
             return no_such_route(method, request.path)
         if request.path.startswith("/rest/"):
-            return self._bitcoind.rest(request)
+            return self._bitcoind.rest(request) if self._rest else NO_SUCH_REST
         if request.path.startswith("/api/"):
             return self._mempool.answer(request)
         return no_such_route(method, request.path)
@@ -170,58 +173,80 @@ class SimulationServer:
             case _:
                 raise UsageError('the body must be {"height": N} or {"by": N}')
 
-    def _write_cookie(self, path: Path) -> str:
-        cookie = f"{COOKIE_USER}:{secrets.token_hex(32)}"
-        try:
-            path.unlink(missing_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(cookie)
-        except OSError as error:
-            self._server.server_close()
-            raise UsageError(
-                f"the cookie can't be written to {path}: {error.strerror or error}"
-            ) from None
-        return cookie
 
+class _Cookie:
+    """A file with a fresh password, for its owner's eyes only.
 
-def serve(
-    chain: SimulatedChain,
-    host: str = LOOPBACK,
-    port: int = 0,
-    *,
-    tip: int | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    cookie_file: Path | None = None,
-    ready: Callable[[SimulationServer], None] | None = None,
-) -> None:
-    """Serve `chain` in the foreground until the keyboard interrupts it.
-
-    Args:
-        chain: As for SimulationServer, like all arguments but the last.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        tip: Height of the newest block to show at first.
-        user: User name that JSON-RPC wants.
-        password: The password of `user`.
-        cookie_file: Where to write a fresh cookie.
-        ready: Called once with the server when it listens, to say where.
+    Attributes:
+        content: The `user:password` pair.
 
     Raises:
-        UsageError: As SimulationServer.
+        StorageError: The file holds something else, or could not be written.
     """
-    server = SimulationServer(
-        chain, host, port, tip=tip, user=user, password=password, cookie_file=cookie_file
-    )
+
+    def __init__(self, path: Path) -> None:
+        self._path = writable_target(path)
+        self.content = f"{COOKIE_USER}:{secrets.token_hex(32)}"
+        if self._holds_something_else():
+            raise StorageError(
+                f"{path} is there and is not a cookie; choose another name for the cookie file"
+            )
+
+    def write(self) -> None:
+        """Write the file, in the place of an older cookie.
+
+        Raises:
+            StorageError: It can't be written.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(self.content)
+        except OSError as error:
+            raise self._failure("written", error) from None
+
+    def remove(self) -> None:
+        """Remove the file, unless another server has put its own there."""
+        # One that can't be removed opens nothing once its server is gone.
+        with suppress(OSError):
+            if self._path.read_bytes() == self.content.encode():
+                self._path.unlink()
+
+    def _holds_something_else(self) -> bool:
+        begin = f"{COOKIE_USER}:".encode()
+        try:
+            with self._path.open("rb") as file:
+                return file.read(len(begin)) != begin
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._failure("read", error) from None
+
+    def _failure(self, action: str, error: OSError) -> StorageError:
+        return StorageError(
+            f"the cookie file {self._path} can't be {action}: {error.strerror or error}; "
+            "choose another place for it"
+        )
+
+
+def _listen(host: str, port: int) -> "_Server":
+    if not host:
+        # The operating system takes an empty name for all of its addresses.
+        raise UsageError("the host to listen on is empty; give an address such as 127.0.0.1")
     try:
-        if ready:
-            ready(server)
-        server.run()
-    except KeyboardInterrupt:
-        # That is how a server in the foreground is meant to end.
-        return
-    finally:
-        server.close()
+        return _Server((host, port), _Handler)
+    except (OSError, OverflowError, TypeError, UnicodeError) as error:
+        # All but the first come from a port that is none, or a host that can't be a name.
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UsageError(
+            f"{_place(host, port)} can't be listened on: {reason or error}; "
+            "choose another address or port"
+        ) from None
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
+from utxoracle.atomic import write_atomically
 from utxoracle.bitcoin.header import HEADER_SIZE
 from utxoracle.errors import BlockNotFound, StorageError
 from utxoracle.simulation.chain import Progress, SimulatedChain
 
 INDEX_NAME = "index.csv"
 INDEX_COLUMNS = ("height", "hash", "time", "size", "tx_count", "price")
-TEMPORARY_SUFFIX = ".part"
-LEFT_OVER = re.compile(r"([0-9]+\.bin|index\.csv)\.part")
+LEFT_OVER = re.compile(r"\.utxoracle\.[a-z0-9_]{8}")
+"""What `write_atomically` calls a file that isn't whole yet."""
 
 
 def write_chain(
@@ -35,12 +36,12 @@ def write_chain(
         _refuse_foreign(chain, directory)
         for done, height in enumerate(heights, start=1):
             path = directory / f"{height}.bin"
-            _write(path, chain.raw_block(height))
+            write_atomically(path, chain.raw_block(height))
             paths.append(path)
             if progress:
                 progress(done, len(heights))
         index = directory / INDEX_NAME
-        _write(index, _index_of(chain).encode())
+        write_atomically(index, _index_of(chain).encode())
     except OSError as error:
         raise StorageError(
             f"{directory} can't be written: {error.strerror or error}; "
@@ -72,15 +73,6 @@ def _belongs(chain: SimulatedChain, path: Path) -> bool:
     with suppress(BlockNotFound):
         return begin == chain.header(int(path.stem)) and path.name == f"{int(path.stem)}.bin"
     return False
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _index_of(chain: SimulatedChain) -> str:

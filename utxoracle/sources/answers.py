@@ -6,6 +6,7 @@ from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
 from utxoracle.errors import BlockCorrupt, SourceError
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+_ADVICE = "is this the right address?"
 
 
 def checked_hash(value: object, source: str) -> str:
@@ -16,7 +17,7 @@ def checked_hash(value: object, source: str) -> str:
     """
     if isinstance(value, str) and _HASH.fullmatch(value):
         return value
-    raise SourceError(f"{source} gave {value!r:.80} where a block hash belongs")
+    raise SourceError(f"{source} gave {value!r:.80} where a block hash belongs; {_ADVICE}")
 
 
 def checked_height(value: object, source: str) -> int:
@@ -27,7 +28,7 @@ def checked_height(value: object, source: str) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise SourceError(f"{source} gave {value!r:.80} where a block height belongs")
+    raise SourceError(f"{source} gave {value!r:.80} where a block height belongs; {_ADVICE}")
 
 
 def checked_hex(value: object, source: str) -> bytes:
@@ -39,7 +40,9 @@ def checked_hex(value: object, source: str) -> bytes:
     try:
         return bytes.fromhex(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise SourceError(f"{source} gave {value!r:.80} where hex digits belong") from None
+        raise SourceError(
+            f"{source} gave {value!r:.80} where hex digits belong; {_ADVICE}"
+        ) from None
 
 
 def checked_header(raw: bytes, block_hash: str, source: str) -> bytes:

@@ -180,7 +180,7 @@ class _Rpc:
         if self._cookie is None:
             return self._credentials
         try:
-            user, _, password = self._cookie.read_text().strip().partition(":")
+            user, _, password = self._cookie.read_text("utf-8").strip().partition(":")
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it isn't text"
             raise SourceError(
@@ -243,7 +243,7 @@ def _password_of(settings: Settings) -> Credentials | None:
     if not settings.rpc_user or path is None:
         return None
     try:
-        return settings.rpc_user, path.read_text().rstrip("\r\n")
+        return settings.rpc_user, path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it isn't text"
         raise UsageError(

@@ -12,7 +12,7 @@ from collections import deque
 from datetime import UTC, date, datetime
 
 from utxoracle.bitcoin.header import parse_header
-from utxoracle.errors import BlockNotFound, DayUnavailable, UsageError
+from utxoracle.errors import BlockCorrupt, BlockNotFound, DayUnavailable, UsageError
 from utxoracle.sources.base import Source
 
 DAY = 86_400
@@ -33,15 +33,24 @@ FIRST_V91_DAY = date(2023, 12, 15)
 _MEDIAN_SPAN = 11
 _MAX_TIME = 0xFFFFFFFF
 
+_LONGEST_DISORDER = 1000
+"""Blocks around a moment whose times may jump across it; honest miners' do for a dozen."""
+
 
 class BlockTimes:
     """The times of a source's blocks, each one asked for once.
 
     Good for one run: after a reorganisation a remembered time may be that of a stale block.
+
+    Attributes:
+        name: The source's.
+        tip: Height of its newest block when this was made.
     """
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self._source = source
+        self.name = source.name
+        self.tip, _ = source.tip()
         self._times: dict[int, int | None] = {}
 
     def learn(self, height: int, time: int) -> None:
@@ -58,7 +67,7 @@ class BlockTimes:
             return None
         if height not in self._times:
             try:
-                header = self.source.header(self.source.hash_at(height))
+                header = self._source.header(self._source.hash_at(height))
                 self._times[height] = parse_header(header).time
             except BlockNotFound:
                 self._times[height] = None
@@ -73,11 +82,11 @@ class BlockTimes:
         """
         time = self.find(height)
         if time is None:
-            raise BlockNotFound(f"{self.source.name} has no block {height}")
+            raise BlockNotFound(f"{self.name} has no block {height}")
         return time
 
 
-def day_heights(source: Source, day: date, times: BlockTimes | None = None) -> range:
+def day_heights(times: BlockTimes, day: date) -> range:
     """Return the heights of a finished UTC day's blocks; days tile the chain without gaps.
 
     A day begins behind the last block that is stamped before it. This is what version 9.1 of the
@@ -85,29 +94,28 @@ def day_heights(source: Source, day: date, times: BlockTimes | None = None) -> r
     is given: of the seven blocks from the first of the next day on none lies before that day, so
     no later block can. A day in which no block falls gives an empty range.
 
-    `times` may be shared between calls to ask less.
-
     Raises:
         DayUnavailable: Fewer than 6 blocks follow the first block of the next day, or the source
             has no block before the day.
         SourceError: The source can't be asked.
     """
-    times = times or BlockTimes(source)
     start = _midnight(day)
-    tip, _ = source.tip()
+    tip = times.tip
     stop = _first_height(times, tip, start + DAY, guess=tip)
     if tip < stop + CONFIRMATIONS:
-        raise DayUnavailable(_unfinished(day, stop + CONFIRMATIONS - tip, times.time_at(tip)))
-    first = _first_height(times, tip, start, guess=stop - WINDOW)
+        raise DayUnavailable(_unfinished(day, times, tip))
+    first = stop
+    if times.find(stop - 1) is not None:
+        first = _first_height(times, tip, start, guess=stop - WINDOW)
     if times.find(first - 1) is None:
         raise DayUnavailable(
-            f"{source.name} has no block before {day}, so that it can't be known where the day "
+            f"{times.name} has no block before {day}, so that it can't be known where the day "
             f"begins: its first block is {first} of {_moment(times.time_at(first))}"
         )
     return range(first, stop)
 
 
-def last_day(source: Source, times: BlockTimes | None = None) -> date:
+def last_day(times: BlockTimes) -> date:
     """Return the newest finished UTC day: the seven newest blocks lie after it, every one.
 
     Whether the source reaches back to that day's beginning is not looked at.
@@ -116,19 +124,34 @@ def last_day(source: Source, times: BlockTimes | None = None) -> date:
         DayUnavailable: The source has fewer than seven blocks.
         SourceError: The source can't be asked.
     """
-    times = times or BlockTimes(source)
-    tip, _ = source.tip()
+    tip = times.tip
     newest = [times.find(height) for height in range(tip - CONFIRMATIONS, tip + 1)]
     known = [time for time in newest if time is not None]
     if len(known) < len(newest):
         raise DayUnavailable(
-            f"{source.name} has no finished day: of its {len(newest)} newest blocks, up to {tip}, "
+            f"{times.name} has no finished day: of its {len(newest)} newest blocks, up to {tip}, "
             f"only {len(known)} are there"
         )
     return datetime.fromtimestamp(min(known) - DAY, UTC).date()
 
 
-def day_heights_v91(source: Source, day: date, times: BlockTimes | None = None) -> range:
+def last_day_v91(times: BlockTimes) -> date:
+    """Return the day that version 9.1 of the original takes when none is asked for.
+
+    Raises:
+        DayUnavailable: The source has fewer than seven blocks.
+        SourceError: The source can't be asked.
+    """
+    tip = times.tip
+    latest = times.find(tip - CONFIRMATIONS)
+    if latest is None:
+        raise DayUnavailable(
+            f"{times.name} has no block {tip - CONFIRMATIONS}, hence no finished day"
+        )
+    return datetime.fromtimestamp(latest - DAY, UTC).date()
+
+
+def day_heights_v91(times: BlockTimes, day: date) -> range:
     """Return the heights that version 9.1 of the original takes for a UTC day, from this tip.
 
     Its search steps by the time stamps of single blocks. Where those are not monotone, it may
@@ -140,18 +163,17 @@ def day_heights_v91(source: Source, day: date, times: BlockTimes | None = None) 
             leaves the blocks that the source has.
         SourceError: The source can't be asked.
     """
-    times = times or BlockTimes(source)
     if day < FIRST_V91_DAY:
         raise DayUnavailable(
             f"version 9.1 gives prices from {FIRST_V91_DAY} on, not for {day}; leave the "
             "selection out to use the tiling rule"
         )
     start = _midnight(day)
-    tip, _ = source.tip()
+    tip = times.tip
     try:
         latest = times.time_at(tip - CONFIRMATIONS)
         if start >= latest - latest % DAY:
-            raise DayUnavailable(_unfinished(day, CONFIRMATIONS, times.time_at(tip)))
+            raise DayUnavailable(_unfinished(day, times, tip))
         first = _first_height_v91(times, tip - CONFIRMATIONS, latest, start)
         stop = first
         while _day_of_month(times.time_at(stop)) == _day_of_month(times.time_at(first)):
@@ -178,18 +200,28 @@ def window_heights(tip_height: int) -> range:
 def _first_height(times: BlockTimes, tip: int, start: int, guess: int) -> int:
     """Return 1 + the greatest height up to `tip` whose block is stamped before `start`.
 
-    Missing blocks count as stamped before. From some block at or after `start` on, blocks are
-    read upwards until 6 of the last 11 lie there: none behind those can lie before.
+    Missing blocks count as stamped before while the search jumps. From some block at or after
+    `start` on, blocks are read upwards until 6 of the last 11 lie there: none behind those can
+    lie before. There none may be missing: a source that fails for a moment must not move a day.
+
+    Raises:
+        BlockNotFound: A block is missing where there should be one.
+        BlockCorrupt: Times are out of order as consensus doesn't allow.
     """
-    first = _crossing(times, tip, start, guess)
+    lowest = first = _crossing(times, tip, start, guess)
     recent: deque[bool] = deque(maxlen=_MEDIAN_SPAN)
     for height in range(first, tip + 1):
-        late = _is_late(times, height, start)
+        late = times.time_at(height) >= start
         recent.append(late)
         if not late:
             first = height + 1
         if 2 * sum(recent) > _MEDIAN_SPAN:
             break
+        if height - lowest > _LONGEST_DISORDER:
+            raise BlockCorrupt(
+                f"{times.name}: the times of blocks {lowest} to {height} are out of order "
+                "as no valid chain's are; use another source"
+            )
     return first
 
 
@@ -214,11 +246,6 @@ def _crossing(times: BlockTimes, tip: int, start: int, guess: int) -> int:
         else:
             guess += (start - time) // BLOCK_INTERVAL
     return after
-
-
-def _is_late(times: BlockTimes, height: int, start: int) -> bool:
-    time = times.find(height)
-    return time is not None and time >= start
 
 
 def _first_height_v91(times: BlockTimes, newest: int, latest: int, start: int) -> int:
@@ -262,9 +289,9 @@ def _moment(time: int) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _unfinished(day: date, missing: int, tip_time: int) -> str:
-    ready = max(tip_time, _midnight(day) + DAY) + missing * BLOCK_INTERVAL
+def _unfinished(day: date, times: BlockTimes, tip: int) -> str:
     return (
         f"{day} isn't finished: its price stands when {CONFIRMATIONS} blocks have followed the "
-        f"first block of the next day; ask again about {_moment(ready)}"
+        f"first block of the next day, and {times.name} ends at block {tip} of "
+        f"{_moment(times.time_at(tip))}"
     )

@@ -1,7 +1,6 @@
 """A source from its URL."""
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -93,6 +92,7 @@ def _endpoint(url: str) -> "Endpoint":
 
 def _open_bitcoind(url: str, settings: Settings) -> Source:
     from utxoracle.sources.bitcoind import BitcoindSource
+    from utxoracle.sources.files import expand_user
 
     url, _, query = url.partition("?")
     key, _, cookie = query.partition("=")
@@ -109,5 +109,5 @@ def _open_bitcoind(url: str, settings: Settings) -> Source:
     endpoint = _endpoint(url)
     if endpoint.port is None:
         raise UsageError(f"{redact(url)} names no port; bitcoind's is 8332 on the main network")
-    cookie_file = Path(unquote(cookie)).expanduser() if cookie else None
+    cookie_file = expand_user(unquote(cookie)) if cookie else None
     return BitcoindSource(endpoint, settings, cookie_file)

@@ -1,6 +1,7 @@
 """Blocks from a folder of files."""
 
 import os
+import re
 from pathlib import Path
 
 from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
@@ -8,13 +9,16 @@ from utxoracle.bitcoin.walk import MAX_BLOCK_SIZE
 from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError, UsageError
 from utxoracle.sources.answers import checked_header
 
+_NAME = re.compile(r"([0-9]+)(?:[\W_].*)?\.bin", re.DOTALL)
+
 
 class FilesSource:
     """The block files of a folder, each one raw serialised block.
 
-    A file's name is the height and `.bin`, with anything after a `_` or `.` between them, such
-    as `820000.bin` or `820000_626d6571.bin`; other names are ignored. The folder is listed once.
-    The newest block is the one of the greatest height; heights may be missing.
+    A file's name is the height and `.bin`; between them there may be anything that begins with
+    neither a digit nor a letter, as in `820000.bin`, `820000_626d6571.bin` or `820000-abc.bin`.
+    Other names are ignored. The folder is listed once. The newest block is the one of the greatest
+    height; heights may be missing.
 
     Raises:
         UsageError: There is no such folder, no block file in it, or two of one height.
@@ -83,7 +87,7 @@ class FilesSource:
 
 def _list_blocks(folder: str) -> dict[int, Path]:
     """Return the block files of a folder by height."""
-    root = Path(folder).expanduser()
+    root = expand_user(folder)
     try:
         if not folder or not root.is_dir():
             raise UsageError(f"there is no folder {folder!r}; name one with block files: files:DIR")
@@ -112,5 +116,18 @@ def _list_blocks(folder: str) -> dict[int, Path]:
 
 def _height(name: str) -> int | None:
     """Return the height that a file's name begins with, None when it is no block file's name."""
-    digits = name.partition(".")[0].partition("_")[0]
-    return int(digits) if name.endswith(".bin") and digits.isascii() and digits.isdigit() else None
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def expand_user(path: str) -> Path:
+    """Return `path` with the home folder in place of the `~` or `~user` that it begins with.
+
+    Raises:
+        UsageError: There is no such user, or that user has no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0]
+        raise UsageError(f"{path} can't be used: {user} has no home folder; write it out") from None

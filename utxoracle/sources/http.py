@@ -1,7 +1,9 @@
 """One server behind HTTP, and every way it can fail in one line each."""
 
+import http.client
 import ipaddress
 import json
+import re
 import socket
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
+from requests.auth import HTTPBasicAuth
 
 from utxoracle import __version__
 from utxoracle.errors import SourceError
-from utxoracle.settings import Settings
+from utxoracle.settings import Settings, variable_of
+from utxoracle.sources.deadline import AnswerTooSlow, DeadlineAdapter
 
 BLOCK_LIMIT = 4_200_000
 """Bytes of an answer that is a raw block."""
@@ -35,6 +39,11 @@ _TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "did not take the connection within {connect:g} s: is it running, and reachable?",
     ),
     (
+        (AnswerTooSlow,),
+        "sent its answer too slowly: more than {read:g} s; try again, or raise "
+        f"{variable_of('read_timeout')}",
+    ),
+    (
         (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
         "sent nothing for {read:g} s: is its node hanging?",
     ),
@@ -45,8 +54,21 @@ _TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),
         "has no usable host name: check it",
     ),
+    ((http.client.RemoteDisconnected,), "hung up without an answer: try again"),
+    (
+        (http.client.BadStatusLine, http.client.LineTooLong, http.client.UnknownProtocol),
+        "doesn't answer in HTTP: is this the right port?",
+    ),
 )
 """Kinds of failures, the first that fits counts, and what to say of each."""
+
+_ADVICE = {401: "check user and password", 403: "check user and password"}
+_LATER = "try again later"
+_WRONG_PLACE = "is this the right address?"
+
+_USER = re.compile(r"((?:[a-z][a-z0-9+.-]*:/{0,2}|//)).*@", re.IGNORECASE)
+"""The start of an address that holds a user. All up to the last @ counts, as a password may have
+an @ or / that isn't escaped."""
 
 Credentials = tuple[str, str]
 """User name and password."""
@@ -81,6 +103,7 @@ class Answer:
         status: HTTP status.
         content_type: Media type in lower case, without parameters.
         body: The whole body.
+        location: Where a redirect leads, as it was sent.
     """
 
     source: str
@@ -88,6 +111,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    location: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
@@ -101,8 +125,7 @@ class Answer:
             text = str(json.loads(self.body)["error"])
         except (ValueError, LookupError, TypeError, RecursionError):
             text = "" if self.content_type == "text/html" else self.text
-        line = "".join(one for one in " ".join(text.split()) if one.isprintable())
-        return f"{self.status} {line:.100}".strip()
+        return f"{self.status} {_printable(text):.100}".strip()
 
     def json(self) -> Any:
         """Return the body read as JSON.
@@ -120,17 +143,38 @@ class Answer:
 
     def refused(self) -> SourceError:
         """Return the error for an answer whose status isn't the expected one."""
-        hint = ""
+        return SourceError(
+            f"{self.source} answered {self.request} with {self.reason}: {self._advice}"
+        )
+
+    @property
+    def _advice(self) -> str:
+        """What to do about a status that isn't the expected one."""
         if 300 <= self.status < 400:
-            hint = ": give the address that it redirects to as the source"
-        return SourceError(f"{self.source} answered {self.request} with {self.reason}{hint}")
+            location = _USER.sub(r"\1", _printable(self.location), count=1)
+            shown = f" ({location:.200})" if location else ""
+            return f"give the address that it redirects to as the source{shown}"
+        is_passing = self.status == 429 or self.status >= 500
+        return _ADVICE.get(self.status, _LATER if is_passing else _WRONG_PLACE)
+
+
+class _Session(requests.Session):
+    """Takes a redirect for an answer like any other.
+
+    Without this, its body is read without a limit and a Location that is no URL raises ValueError,
+    even where redirects aren't followed.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class HttpClient:
     """Asks one server, over connections that are kept open.
 
     Redirects are not followed, TLS certificates are verified, and answers are cut off when they
-    grow past what was expected. A server on this machine is never asked through a proxy.
+    grow past what was expected, or aren't whole within the read time-out. A server on this machine
+    is never asked through a proxy.
 
     Attributes:
         name: Kind and place of the server, without credentials.
@@ -140,7 +184,9 @@ class HttpClient:
         self.name = f"{kind} {endpoint.place}"
         self._base = endpoint.base
         self._timeouts = (settings.connect_timeout, settings.read_timeout)
-        self._session = requests.Session()
+        self._session = _Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, DeadlineAdapter())
         self._session.trust_env = not endpoint.loopback
         self._session.headers["User-Agent"] = f"utxoracle/{__version__}"
         # Blocks don't get smaller, and so the size limit counts what is really sent.
@@ -177,15 +223,21 @@ class HttpClient:
                 method,
                 url,
                 json=payload,
-                auth=auth,
+                auth=_login(auth),
                 timeout=self._timeouts,
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 body = self._read(response, limit, request)
                 content_type = response.headers.get("Content-Type", "")
-                media_type = content_type.partition(";")[0].strip().lower()
-                return Answer(self.name, request, response.status_code, media_type, body)
+                return Answer(
+                    source=self.name,
+                    request=request,
+                    status=response.status_code,
+                    content_type=content_type.partition(";")[0].strip().lower(),
+                    body=body,
+                    location=response.headers.get("Location", ""),
+                )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise SourceError(f"{self.name} {self._explain(error)} ({request})") from None
 
@@ -240,6 +292,19 @@ def parse_endpoint(url: str) -> Endpoint:
             (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         ),
     )
+
+
+def _login(credentials: Credentials | None) -> HTTPBasicAuth | None:
+    """Return what to log in with, as the bytes that were typed: requests would take Latin-1."""
+    if credentials is None:
+        return None
+    user, password = (one.encode("utf-8", "surrogateescape") for one in credentials)
+    return HTTPBasicAuth(user, password)
+
+
+def _printable(text: str) -> str:
+    """Return `text` as one line without characters that can't be shown."""
+    return "".join(one for one in " ".join(text.split()) if one.isprintable())
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,5 +1,7 @@
 """Blocks from a mempool back end, or from the front end before it."""
 
+from time import sleep
+
 from utxoracle.errors import BlockNotFound, SourceError
 from utxoracle.settings import Settings
 from utxoracle.sources.answers import checked_hash, checked_header, checked_height, checked_hex
@@ -7,6 +9,7 @@ from utxoracle.sources.http import BLOCK_LIMIT, SMALL_LIMIT, Answer, Endpoint, H
 
 _BASES = ("/api/v1", "/api", "")
 _TIP_ATTEMPTS = 4
+_PAUSE = 0.2
 
 _FAILURES = (
     "Failed to get block at height",
@@ -52,12 +55,22 @@ class MempoolSource:
     def hash_at(self, height: int) -> str:
         """Return the hash of the block at `height`; see `Source.hash_at`."""
         answer = self._get(f"/block-height/{height}")
+        if answer.status != 200:
+            # The tip fails when the node can't be reached, so what is left means: no such block.
+            tip_height, _ = self.tip()
+            missing = BlockNotFound(
+                f"{self.name} has no block {height}; its newest is {tip_height}"
+            )
+            if height > tip_height:
+                raise missing
+            if _names_a_missing_block(answer):
+                # It says the same when its node was busy for a moment.
+                sleep(_PAUSE)
+                answer = self._get(f"/block-height/{height}")
+            if _names_a_missing_block(answer):
+                raise missing
         if answer.status == 200:
             return checked_hash(answer.text, self.name)
-        # The tip fails when the node can't be reached, so what is left means: no such block.
-        tip_height, _ = self.tip()
-        if height > tip_height or _names_a_missing_block(answer):
-            raise BlockNotFound(f"{self.name} has no block {height}; its newest is {tip_height}")
         raise answer.refused()
 
     def header(self, block_hash: str) -> bytes:

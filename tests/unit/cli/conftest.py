@@ -21,6 +21,7 @@ def utxoracle(tmp_path) -> Run:
             capture_output=True,
             text=True,
             check=False,
+            timeout=120,
             cwd=tmp_path,
             env=environment | settings,
         )

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ def test_without_a_source_the_line_shows_an_example(refused):
         (["--day", "yesterday"], "'yesterday' does not match the format"),
         (["--day", "2025-01-02"], "2025-01-02 isn't finished"),
         (["--day", "2024-01-02"], "has no block before 2024-01-02"),
+        (["--window", "--selection", "v9.1"], "--selection chooses a day's blocks"),
         (["--from", "900"], "--from and --to go together"),
         (["--from", "900", "--to", "950", "--window"], "exclude each other"),
         (["--from", "950", "--to", "900"], "swap them"),
@@ -167,9 +169,10 @@ def test_plot_into_a_missing_folder_is_exit_code_5(refused):
     assert "nowhere/day.html" in line
 
 
-@pytest.mark.parametrize("seconds", [0, 0.1, 0.3])
-def test_ctrl_c_ends_it_with_one_line_and_leaves_no_process(seconds):
-    source = "sim:days=1,transactions=1500"
+@contextmanager
+def scanning_in_processes():
+    """Give a run at the moment when its processes are there: two that scan, one of Python's own."""
+    source = "sim:days=1,transactions=800"
     with subprocess.Popen(
         [sys.executable, "-m", "utxoracle", "price", "--source", source],
         stdout=subprocess.PIPE,
@@ -179,17 +182,75 @@ def test_ctrl_c_ends_it_with_one_line_and_leaves_no_process(seconds):
         env=os.environ | {"UTXORACLE_WORKERS": "2"},
     ) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        # Two that scan, and Python's own that looks after them.
         while len(children.read_text().split()) < 3:
             time.sleep(0.01)
+        yield process
+
+
+def wait_until_all_are_gone(group: int) -> None:
+    deadline = time.monotonic() + 20
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3])
+def test_ctrl_c_ends_it_with_one_line_and_leaves_no_process(seconds):
+    with scanning_in_processes() as process:
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
         out, error = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "")
     assert error.split("\n") == ["", "utxoracle: interrupted", ""]
-    # Its helpers notice within moments that it's gone.
-    deadline = time.monotonic() + 20
-    with pytest.raises(ProcessLookupError):
-        while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)
-            time.sleep(0.01)
+    wait_until_all_are_gone(process.pid)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_leaves_no_process(kind):
+    with scanning_in_processes() as process:
+        process.send_signal(kind)
+        process.communicate(timeout=20)
+    assert process.returncode == -kind
+    wait_until_all_are_gone(process.pid)
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_one_line():
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "utxoracle", "--help"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            if "numpy" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = [line for line in process.stderr if not line.startswith("import time:")]
+    assert rest == ["utxoracle: interrupted\n"]
+    assert process.returncode == 130
+
+
+def test_output_that_nobody_reads_is_no_failure_and_a_full_disk_is(utxoracle):
+    command = f"{sys.executable} -m utxoracle price --source {SOURCE}"
+    closed = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (closed.returncode, closed.stderr) == (0, "")
+    full = subprocess.run(
+        ["bash", "-c", f"{command} > /dev/full"], capture_output=True, text=True, check=False
+    )
+    assert full.returncode == 5
+    assert full.stderr == "utxoracle: can't write the output: No space left on device\n"
+
+
+def test_plot_follows_a_link_and_dash_is_standard_output(utxoracle, tmp_path):
+    (tmp_path / "link.html").symlink_to("target.html")
+    assert utxoracle("plot", "--source", SOURCE, "-o", "link.html").returncode == 0
+    printed = utxoracle("plot", "--source", SOURCE, "-o", "-")
+    assert printed.stdout == (tmp_path / "target.html").read_text()
+    assert (tmp_path / "link.html").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2

@@ -6,9 +6,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+from urllib.error import HTTPError
 
 import pytest
 
+SECONDS = 30
 SMALL = ["--seed=3", "--days=1", "--transactions=5", "--blocks-per-day=24"]
 
 
@@ -43,7 +49,26 @@ def test_the_same_options_write_the_same_bytes(utxoracle, tmp_path):
         (2, ["--serve", "--port", "0", "--tip", "1"], "the tip can be moved to"),
         (2, ["--serve", "--port", "0", "--block-every", "1"], "give --tip"),
         (2, ["--serve", "--port", "70000"], "70000 is not in the range"),
-        (2, ["--serve", "--host", "203.0.113.1"], "can't be listened on"),
+        (
+            2,
+            ["--serve", "--port", "0", "--tip", "810", "--block-every", "nan"],
+            "after nan seconds",
+        ),
+        (
+            2,
+            ["--serve", "--port", "0", "--tip", "810", "--block-every", "inf"],
+            "after inf seconds",
+        ),
+        (2, ["--serve", "--host", "203.0.113.1"], "choose another address or port"),
+        (2, ["--serve", "--host", "ä..b"], "ä..b:18443 can't be listened on"),
+        (2, ["--serve", "--host", ""], "the host to listen on is empty"),
+        (2, ["--serve", "--cookie-file", ""], "'--cookie-file': it is empty"),
+        (2, ["-o", ""], "'--output': it is empty"),
+        (2, ["-o", "blocks", "--tip", "810"], "--tip: such options only go with --serve"),
+        (2, ["-o", "blocks", "--block-every", "1"], "--block-every: such options only go with"),
+        (2, ["-o", "blocks", "--cookie-file", "c"], "--cookie-file: such options only go with"),
+        (2, ["-o", "blocks", "--no-rest", "--port", "1"], "--port, --no-rest: such options only"),
+        (5, ["--serve", "--port", "0", "--cookie-file", "missing/cookie"], "missing/cookie"),
         (5, ["-o", "/proc/blocks"], "/proc/blocks can't be written"),
     ],
 )
@@ -57,24 +82,74 @@ def test_a_folder_that_holds_something_else_is_left_alone(refused, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
 
 
-def tip_of(url: str) -> int:
-    with urllib.request.urlopen(f"{url}/simulation/tip") as answer:
-        return int(json.load(answer)["height"])
+def test_a_cookie_file_that_holds_something_else_is_left_alone(refused, tmp_path):
+    (tmp_path / "diary.txt").write_text("dear")
+    line = refused(5, "simulate", *SMALL, "--serve", "--port=0", "--cookie-file=diary.txt")
+    assert "diary.txt is there and is not a cookie; choose another name" in line
+    assert (tmp_path / "diary.txt").read_text() == "dear"
 
 
-def test_a_served_chain_grows_block_by_block_and_ends_with_ctrl_c():
+@contextmanager
+def served(folder: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Serve a chain from a process of its own; give the process and its URL."""
     command = [sys.executable, "-m", "utxoracle", "simulate", *SMALL, "--serve", "--port", "0"]
     with subprocess.Popen(
-        [*command, "--tip", "810", "--block-every", "0.05"],
+        [*command, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=folder,
     ) as process:
-        url = re.search(r"http://\S+", process.stdout.readline())[0]
-        deadline = time.monotonic() + 20
+        # Ends the reading below too, since the pipes close with the process.
+        watchdog = Timer(SECONDS, process.kill)
+        watchdog.start()
+        try:
+            line = next(line for line in process.stdout if "serving" in line)
+            yield process, re.search(r"http://\S+", line)[0]
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def tip_of(url: str) -> int:
+    with urllib.request.urlopen(f"{url}/simulation/tip", timeout=SECONDS) as answer:
+        return int(json.load(answer)["height"])
+
+
+def test_a_served_chain_grows_block_by_block(tmp_path):
+    with served(tmp_path, "--tip", "810", "--block-every", "0.05") as (_, url):
+        deadline = time.monotonic() + SECONDS
         while tip_of(url) < 815:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+
+
+def test_a_served_chain_stops_growing_at_its_last_block(tmp_path):
+    with served(tmp_path, "--tip", "810", "--block-every", "0.001") as (process, url):
+        deadline = time.monotonic() + SECONDS
+        seen = [810]
+        while len(seen) < 3 or seen[-1] != seen[-3]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            seen.append(tip_of(url))
+        assert seen[-1] > 815
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("growing", [(), ("--tip", "810", "--block-every", "0.01")])
+def test_serving_ends_cleanly_with_ctrl_c_and_with_sigterm(tmp_path, number, growing):
+    with served(tmp_path, "--cookie-file", "cookie", *growing) as (process, _):
+        assert (tmp_path / "cookie").read_text().startswith("__cookie__:")
+        process.send_signal(number)
+        assert process.wait(timeout=SECONDS) == 0
         assert process.stderr.read() == ""
+    assert not (tmp_path / "cookie").exists()
+
+
+def test_a_chain_can_be_written_and_served_at_once_without_rest(tmp_path):
+    with served(tmp_path, "-o", "blocks", "--no-rest") as (_, url):
+        last = max(int(path.stem) for path in (tmp_path / "blocks").glob("*.bin"))
+        assert tip_of(url) == last
+        with pytest.raises(HTTPError, match="404"):
+            urllib.request.urlopen(f"{url}/rest/chaininfo.json", timeout=SECONDS)

@@ -151,6 +151,12 @@ def test_wrong_credentials_are_refused_as_bitcoind_did(server, small_chain):
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="jsonrpc"'
 
 
+def test_rest_that_is_switched_off_is_answered_as_a_route_that_is_none(server, small_chain):
+    with SimulationServer(small_chain, rest=False) as without:
+        answer = requests.get(without.url + "/rest/chaininfo.json", timeout=10)
+    assert_same_kind(answer, recorded("core-rest-nosuch"))
+
+
 def test_a_route_that_is_none_gives_express_s_page(server):
     real = recorded("electrum-nosuchroute")
     answer = requests.get(server.url + "/api/v1/no/such/route", timeout=10)

@@ -1,7 +1,4 @@
 import json
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
@@ -13,7 +10,7 @@ from utxoracle.bitcoin.header import parse_header
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.bitcoin.scan import hash_transactions
 from utxoracle.bitcoin.walk import walk
-from utxoracle.errors import UsageError
+from utxoracle.errors import StorageError, UsageError
 from utxoracle.simulation.server import SimulationServer
 
 
@@ -295,29 +292,84 @@ def test_a_port_that_is_taken_is_a_usage_error(server, small_chain):
         SimulationServer(small_chain, port=port)
 
 
-def test_a_cookie_that_can_not_be_written_is_a_usage_error(small_chain, tmp_path):
-    with pytest.raises(UsageError, match="the cookie can't be written"):
-        SimulationServer(small_chain, cookie_file=tmp_path / "missing" / ".cookie")
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("ä..b", 0), ("a\0b", 0), (" ", 0), ("127.0.0.1", 70000)],
+)
+def test_an_address_that_is_none_is_one_line(small_chain, host, port):
+    with pytest.raises(UsageError, match="choose another address or port") as caught:
+        SimulationServer(small_chain, host, port)
+    assert f"{host}:{port} can't be listened on: " in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-FOREGROUND = """
-from utxoracle.simulation.chain import SimulatedChain
-from utxoracle.simulation.options import SimulationOptions
-from utxoracle.simulation.server import serve
-chain = SimulatedChain(SimulationOptions(days=1, transactions=1))
-serve(chain, ready=lambda server: print(server.url, flush=True))
-print("ended")
-"""
+def test_an_empty_host_does_not_open_every_interface(small_chain):
+    with pytest.raises(UsageError, match="the host to listen on is empty"):
+        SimulationServer(small_chain, host="")
 
 
-def test_serving_in_the_foreground_ends_with_the_interrupt(http):
-    command = [sys.executable, "-c", FOREGROUND]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        url = process.stdout.readline().strip()
-        assert http.get(f"{url}/api/block-height/800").status_code == 200
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "ended\n"
-    assert process.returncode == 0
+@pytest.mark.parametrize("content", ["", "dear diary", "__cookie__", "user:password"])
+def test_a_file_that_is_no_cookie_is_left_alone(small_chain, tmp_path, content):
+    path = tmp_path / "diary"
+    path.write_text(content)
+    with pytest.raises(StorageError, match="choose another name for the cookie file"):
+        SimulationServer(small_chain, cookie_file=path)
+    assert path.read_text() == content
+
+
+def test_the_cookie_is_checked_before_the_port_is_taken(server, small_chain, tmp_path):
+    port = int(server.url.rpartition(":")[2])
+    (tmp_path / "diary").write_text("dear")
+    with pytest.raises(StorageError):
+        SimulationServer(small_chain, port=port, cookie_file=tmp_path / "diary")
+
+
+def test_an_older_cookie_stays_when_the_port_is_taken_and_is_replaced_else(
+    server, small_chain, tmp_path
+):
+    port = int(server.url.rpartition(":")[2])
+    path = tmp_path / ".cookie"
+    path.write_text("__cookie__:old")
+    with pytest.raises(UsageError):
+        SimulationServer(small_chain, port=port, cookie_file=path)
+    assert path.read_text() == "__cookie__:old"
+    with SimulationServer(small_chain, cookie_file=path):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_text() != "__cookie__:old"
+    assert not path.exists()
+
+
+def test_a_cookie_that_another_server_wrote_meanwhile_stays(small_chain, tmp_path):
+    path = tmp_path / ".cookie"
+    with SimulationServer(small_chain, cookie_file=path):
+        path.write_text("__cookie__:another")
+    assert path.read_text() == "__cookie__:another"
+
+
+def test_a_cookie_behind_a_link_is_written_where_it_leads(small_chain, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "place")
+    with SimulationServer(small_chain, cookie_file=tmp_path / "link"):
+        assert (tmp_path / "place").read_text().startswith("__cookie__:")
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("place", ["missing/.cookie", ".", "file/.cookie", "/proc/.cookie"])
+def test_a_cookie_that_can_not_be_written_is_a_storage_error(small_chain, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError) as caught:
+        SimulationServer(small_chain, cookie_file=tmp_path / place)
+    assert "\n" not in str(caught.value)
+    assert "; c" in str(caught.value)
+
+
+def test_without_rest_json_rpc_and_the_mempool_routes_are_left(small_chain, http):
+    with SimulationServer(small_chain, rest=False) as server:
+        for path in ("chaininfo.json", "blockhashbyheight/800.hex", "nosuch"):
+            answer = http.get(f"{server.url}/rest/{path}")
+            assert (answer.status_code, answer.content) == (404, b"")
+            assert answer.headers["Content-Type"] == "text/html; charset=ISO-8859-1"
+        assert call(http, server.url, "getblockcount")[1]["result"] == small_chain.tip_height
+        assert http.get(f"{server.url}/api/blocks/tip/height").status_code == 200
 
 
 def test_the_verbose_header_names_the_block_before(server, small_chain, http):

@@ -1,4 +1,6 @@
 import csv
+import subprocess
+import sys
 
 import pytest
 
@@ -36,14 +38,25 @@ def test_every_block_is_written_with_an_index_of_true_prices(chain, tmp_path):
     assert int(row["size"]) == (folder / f"{row['height']}.bin").stat().st_size
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from utxoracle.atomic import write_atomically
+os.fsync = lambda _: os._exit(9)
+write_atomically(Path(sys.argv[1]) / "850.bin", b"torn")
+"""
+
+
 def test_a_chain_written_in_part_is_completed(chain, tmp_path):
     write_chain(chain, tmp_path)
     (tmp_path / f"{chain.tip_height}.bin").unlink()
     (tmp_path / "index.csv").unlink()
-    (tmp_path / f"{chain.tip_height}.bin.part").write_bytes(b"torn")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=30)
+    assert killed.returncode == 9
+    assert list(tmp_path.glob(".utxoracle.*"))
     write_chain(chain, tmp_path)
     assert (tmp_path / f"{chain.tip_height}.bin").exists()
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".utxoracle.*"))
 
 
 def foreign_block(folder):
@@ -58,7 +71,7 @@ def foreign_block(folder):
         lambda folder: (folder / "1.bin").write_bytes(bytes(200)),
         lambda folder: (folder / "letter.txt").write_text("dear"),
         lambda folder: (folder / "index.csv").write_text("name,age\n"),
-        lambda folder: (folder / "holiday.part").write_text("half"),
+        lambda folder: (folder / ".utxoracle.notes").write_text("half"),
         lambda folder: (folder / "sub").mkdir(),
     ],
 )

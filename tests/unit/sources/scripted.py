@@ -1,7 +1,9 @@
 """A real HTTP server that says what a test wants, over a real socket."""
 
 import json
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -46,6 +48,25 @@ class Asked:
     headers: dict[str, str]
     payload: Any
     client_port: int
+
+
+@contextmanager
+def scripted_peer(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Listen, give `talk` the first connection after its request, and yield the place."""
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(4096)
+            # The client may hang up first, which some tests are about.
+            with suppress(ConnectionError):
+                talk(peer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
 
 
 class ScriptedServer:

@@ -1,44 +1,19 @@
 """The same chain through every source is the same chain."""
 
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 
 from tests.unit.sources.conftest import OPTIONS
-from tests.unit.sources.scripted import Asked, Reply, ScriptedServer
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.bitcoin.scan import scan_block
 from utxoracle.errors import BlockNotFound
 from utxoracle.settings import Settings
-from utxoracle.simulation.answers import Request, compact_json
-from utxoracle.simulation.bitcoind import BitcoindRoutes
 from utxoracle.simulation.server import SimulationServer
-from utxoracle.simulation.view import ChainView
-from utxoracle.sources.days import day_heights, last_day
+from utxoracle.sources.days import BlockTimes, day_heights, last_day
 from utxoracle.sources.factory import open_source
 
 UNKNOWN = "ab" * 32
-
-
-def answer_rpc(routes: BitcoindRoutes, asked: Asked) -> Reply:
-    request = Request(
-        path="/",
-        authorization=asked.headers.get("Authorization", ""),
-        body=compact_json(asked.payload),
-    )
-    answer = routes.rpc(request)
-    return Reply(answer.status, answer.content_type or "", answer.body)
-
-
-def node_without_rest(chain, credentials: tuple[str, ...] = ()) -> ScriptedServer:
-    """A bitcoind with rest=0: nothing but JSON-RPC."""
-    server = ScriptedServer()
-    routes = BitcoindRoutes(ChainView(chain), credentials)
-    for method in ("getblockchaininfo", "getblockhash", "getblockheader", "getblock"):
-        server.replies[method] = partial(answer_rpc, routes)
-    server.replies["/rest/chaininfo.json"] = Reply(404, "text/html; charset=ISO-8859-1")
-    return server
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +21,7 @@ def urls(chain, tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     for height in (0, *range(chain.first_height, chain.tip_height + 1)):
         (folder / f"{height}.bin").write_bytes(chain.raw_block(height))
-    with SimulationServer(chain) as server, node_without_rest(chain) as node:
+    with SimulationServer(chain) as server, SimulationServer(chain, rest=False) as node:
         yield {
             "files": f"files:{folder}",
             "sim": f"sim:{OPTIONS}",
@@ -105,8 +80,9 @@ def test_a_served_block_can_be_verified(source, chain):
 
 
 def test_every_source_gives_the_same_day(source, chain):
-    day = last_day(source)
-    heights = day_heights(source, day)
+    times = BlockTimes(source)
+    day = last_day(times)
+    heights = day_heights(times, day)
     dates = [datetime.fromtimestamp(chain.time_at(one), UTC).date() for one in heights]
     assert len(dates) > 10
     assert set(dates) == {day}

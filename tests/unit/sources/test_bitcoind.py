@@ -3,7 +3,6 @@ import base64
 import pytest
 
 from tests.unit.sources.scripted import Reply, as_json, page, text
-from tests.unit.sources.test_base import node_without_rest
 from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError
 from utxoracle.settings import Settings
 from utxoracle.simulation.server import SimulationServer
@@ -59,13 +58,11 @@ def test_rest_is_used_where_it_is_on_and_needs_no_password(chain):
         source.close()
 
 
-def test_rpc_is_used_where_rest_is_off_and_which_one_is_asked_once(chain):
-    with node_without_rest(chain) as node:
-        source = open_node(node)
-        for _ in range(2):
-            source.hash_at(chain.tip_height)
-        assert [asked.method for asked in node.asked] == ["GET", "POST", "POST"]
-        source.close()
+def test_rpc_is_used_where_rest_is_off_and_which_one_is_asked_once(server, rpc):
+    server.replies["getblockhash"] = succeeded(HASH)
+    for _ in range(2):
+        assert rpc.hash_at(5) == HASH
+    assert [asked.method for asked in server.asked] == ["GET", "POST", "POST"]
 
 
 def test_a_page_with_status_200_is_not_taken_for_rest(server, rpc):
@@ -170,7 +167,7 @@ def test_a_block_in_hex_has_a_limited_size(server, rpc):
 
 def test_a_cookie_is_read_from_its_file_for_every_call(chain, tmp_path):
     cookie = tmp_path / "a cookie"
-    with node_without_rest(chain, ("__cookie__:hunter2",)) as node:
+    with SimulationServer(chain, user="__cookie__", password="hunter2", rest=False) as node:
         source = open_node(node, rest=f"?cookie={str(cookie).replace(' ', '%20')}")
         assert "a cookie" in message_of(source.tip)
         cookie.write_text("__cookie__:hunter1\n")
@@ -190,17 +187,33 @@ def test_a_cookie_that_can_not_be_read_is_named(server, tmp_path):
     assert "it isn't text" in message_of(source.tip)
 
 
-def test_user_and_password_come_from_the_settings_or_the_url(chain, tmp_path):
+def test_user_and_password_come_from_the_settings_or_the_url(server, tmp_path):
+    server.replies["getblockchaininfo"] = succeeded(INFO)
     password = tmp_path / "password"
     password.write_text("hunter2\n")
     settings = Settings(rpc_user="me", rpc_password_file=password)
-    with node_without_rest(chain, ("me:hunter2", "you:p@ss")) as node:
-        assert open_node(node, settings).tip()[0] == chain.tip_height
-        source = open_source(f"bitcoind+http://you:p%40ss@{node.place}", settings)
-        assert source.tip()[0] == chain.tip_height
-        sent = [asked.headers.get("Authorization") for asked in node.asked]
-        tokens = [base64.b64encode(pair).decode() for pair in (b"me:hunter2", b"you:p@ss")]
-        assert sent == [None, f"Basic {tokens[0]}", None, f"Basic {tokens[1]}"]
+    for url in (server.url, f"http://you:p%40ss@{server.place}"):
+        source = open_source(f"bitcoind+{url}", settings)
+        assert source.tip()[0] == 805
+        source.close()
+    sent = [asked.headers.get("Authorization") for asked in server.asked]
+    tokens = [base64.b64encode(pair).decode() for pair in (b"me:hunter2", b"you:p@ss")]
+    assert sent == [None, f"Basic {tokens[0]}", None, f"Basic {tokens[1]}"]
+
+
+def test_user_and_password_may_have_any_letters(chain, tmp_path):
+    password = tmp_path / "password"
+    password.write_bytes("pässword €\n".encode())
+    settings = Settings(rpc_user="€", rpc_password_file=password)
+    with SimulationServer(chain, user="€", password="pässword €", rest=False) as node:
+        place = node.url.removeprefix("http://")
+        for source in (
+            open_node(node, settings),
+            open_source(f"bitcoind+http://€:pässword%20€@{place}", Settings()),
+            open_source(f"bitcoind+http://%E2%82%AC:pässword%20€@{place}", Settings()),
+        ):
+            assert source.tip()[0] == chain.tip_height
+            source.close()
 
 
 def test_a_refused_password_says_what_to_set(server, tmp_path):

@@ -1,5 +1,5 @@
 from calendar import timegm
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 
@@ -8,20 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sources.stamped import StampedChain, chain_of, obey_median_rule, obeys_median_rule
-from utxoracle.errors import BlockNotFound, DayUnavailable, UsageError
-from utxoracle.sources.days import (
-    BlockTimes,
-    day_heights,
-    day_heights_v91,
-    last_day,
-    window_heights,
-)
+from utxoracle.errors import BlockCorrupt, BlockNotFound, DayUnavailable, UsageError
+from utxoracle.sources import days as rules
+from utxoracle.sources.days import BlockTimes, window_heights
 
 DAY = 86_400
 TODAY = date(2024, 5, 10)
 START = timegm(TODAY.timetuple())
 RAREST = 40_000
 """Seconds; with no longer gap between blocks every day has one."""
+
+
+def day_heights(chain: StampedChain, day: date) -> range:
+    return rules.day_heights(BlockTimes(chain), day)
+
+
+def day_heights_v91(chain: StampedChain, day: date) -> range:
+    return rules.day_heights_v91(BlockTimes(chain), day)
+
+
+def last_day(chain: StampedChain) -> date:
+    return rules.last_day(BlockTimes(chain))
 
 
 def midnight(day: date) -> int:
@@ -101,10 +108,10 @@ def test_shared_times_and_times_learnt_elsewhere_are_not_asked_for_again():
     times = BlockTimes(chain)
     for height in range(500):
         times.learn(height, START - DAY + 600 * height)
-    assert day_heights(chain, TODAY, times) == range(144, 288)
+    assert rules.day_heights(times, TODAY) == range(144, 288)
     assert chain.headers < 10
     asked = chain.headers
-    day_heights(chain, TODAY, times)
+    rules.day_heights(times, TODAY)
     assert chain.headers == asked
 
 
@@ -154,21 +161,18 @@ def test_a_day_counts_when_six_blocks_follow_the_first_of_the_next_day(following
         assert day_heights(chain, TODAY) == range(1, 145)
         assert last_day(chain) == TODAY
         return
-    # The tip is the block number `following` of the next day, and seven are wanted.
-    ready = datetime.fromtimestamp(START + DAY + 6 * 600, UTC)
-    with pytest.raises(DayUnavailable, match=f"2024-05-10 isn't.* about {ready:%Y-%m-%d %H:%M}"):
+    end = f"2024-05-10 isn't.* ends at block {144 + following} "
+    with pytest.raises(DayUnavailable, match=end):
         day_heights(chain, TODAY)
     assert last_day(chain) == TODAY - timedelta(days=1)
 
 
-def test_an_unfinished_or_future_day_says_when_to_come_back():
+def test_an_unfinished_or_future_day_says_where_the_source_ends():
     chain = chain_of([START + 600 * index for index in range(50)])
-    with pytest.raises(DayUnavailable, match=r"about 2024-05-11 01:10 UTC$"):
-        day_heights(chain, TODAY)
-    with pytest.raises(DayUnavailable, match=r"about 2024-06-02 01:10 UTC$"):
-        day_heights(chain, date(2024, 6, 1))
-    with pytest.raises(DayUnavailable, match=r"about 2024-05-11 01:00 UTC$"):
-        day_heights_v91(chain, TODAY)
+    for rule in (day_heights, day_heights_v91):
+        for day in (TODAY, date(2024, 6, 1)):
+            with pytest.raises(DayUnavailable, match=rf"{day} .* 49 of 2024-05-10 08:10 UTC$"):
+                rule(chain, day)
 
 
 @pytest.mark.parametrize("day", [date.max, date(2106, 2, 7)])
@@ -340,3 +344,25 @@ def test_the_v91_search_says_when_it_leaves_the_source():
         day_heights_v91(chain, TODAY)
     with pytest.raises(DayUnavailable, match="no block -4"):
         day_heights_v91(chain_of([START, START + 600, START + 1200]), TODAY)
+
+
+def test_times_that_no_valid_chain_has_end_the_search():
+    def time_of(height: int) -> int:
+        return START + DAY + (2 * DAY if height % 3 == 0 else -DAY)
+
+    chain = StampedChain(time_of, 0, 99_999)
+    with pytest.raises(BlockCorrupt, match="out of order"):
+        day_heights(chain, TODAY)
+    assert chain.headers < 1100
+
+
+def test_the_v91_default_day_is_the_one_before_the_block_six_below_the_tip():
+    times = [START + 600 * index for index in range(300)]
+    times[-1] = START - 3600
+    assert rules.last_day_v91(BlockTimes(chain_of(times))) == TODAY + timedelta(days=1)
+    assert last_day(chain_of(times)) == TODAY - timedelta(days=2)
+
+
+def test_the_v91_default_day_needs_seven_blocks():
+    with pytest.raises(DayUnavailable, match="no finished day"):
+        rules.last_day_v91(BlockTimes(chain_of([START] * 6)))

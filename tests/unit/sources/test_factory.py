@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from utxoracle.errors import UsageError
+from utxoracle.errors import SourceError, UsageError
 from utxoracle.settings import Settings
 from utxoracle.sources.bitcoind import BitcoindSource
 from utxoracle.sources.factory import has_password, open_source, redact
@@ -31,6 +31,8 @@ SECRET = "hunter2"
         ("bitcoind+http://host:8332?cookie=", r"takes only \?cookie=FILE behind it"),
         ("files:", "there is no folder ''"),
         ("files:/no/such/folder", "there is no folder '/no/such/folder'"),
+        ("files:~nosuchuser/x", "~nosuchuser has no home folder"),
+        ("bitcoind+http://host:8332?cookie=~nosuchuser/x", "~nosuchuser has no home folder"),
         ("sim:days=zero", "days must be a whole number"),
         ("sim:colour=red", "not a simulation option"),
     ],
@@ -117,6 +119,17 @@ def test_a_password_file_that_is_missing_is_a_usage_error(tmp_path):
     settings = Settings(rpc_user="u", rpc_password_file=tmp_path / "none")
     with pytest.raises(UsageError, match=r"none \(UTXORACLE_RPC_PASSWORD_FILE\) can't be read"):
         open_source("bitcoind+http://host:8332", settings)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, server):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "5.bin").write_bytes(bytes(81))
+    assert open_source("files:~/x", Settings()).tip()[0] == 5
+    source = open_source(f"bitcoind+{server.url}?cookie=~/none", Settings())
+    with pytest.raises(SourceError, match=f"the cookie {tmp_path}/none of"):
+        source.tip()
+    source.close()
 
 
 def test_files_need_neither_requests_nor_the_simulation(tmp_path):

@@ -39,24 +39,40 @@ def test_missing_heights_and_unknown_hashes_are_not_found(folder):
             ask("ab" * 32)
 
 
-def test_names_that_begin_with_no_height_are_ignored(folder, chain):
-    raw = chain.raw_block(806)
-    for name in (
+@pytest.mark.parametrize(
+    "name",
+    ["806.bin", "000806_626d6571.bin", "806-abc.bin", "806.main.bin", "806 (1).bin", "806_\n.bin"],
+)
+def test_a_name_is_the_height_and_what_is_set_apart_from_it(folder, chain, name):
+    (folder / name).write_bytes(chain.raw_block(806))
+    assert FilesSource(str(folder)).tip() == (806, chain.hash_at(806))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
         "unk_0a1df145.bin",
         "807.dat",
+        "807bin",
         "808x.bin",
-        "index.csv",
+        "808é.bin",
+        "808٩.bin",
         "٨٠٩.bin",
+        "index.csv",
         "-9.bin",
         ".bin",
-    ):
-        (folder / name).write_bytes(raw)
+        "806.BIN",
+        "806.bin.part",
+    ],
+)
+def test_any_other_name_is_ignored(folder, chain, name):
+    (folder / name).write_bytes(chain.raw_block(806))
+    assert FilesSource(str(folder)).tip()[0] == 805
+
+
+def test_a_folder_that_is_called_like_a_block_is_ignored(folder):
     (folder / "900.bin").mkdir()
     assert FilesSource(str(folder)).tip()[0] == 805
-    (folder / "000806_626d6571.bin").write_bytes(raw)
-    assert FilesSource(str(folder)).tip() == (806, chain.hash_at(806))
-    (folder / "807.main.bin").write_bytes(chain.raw_block(807))
-    assert FilesSource(str(folder)).tip()[0] == 807
 
 
 def test_two_files_of_one_height_are_refused_by_name(folder, chain):

@@ -1,9 +1,9 @@
+import base64
 import socket
-from threading import Thread
 
 import pytest
 
-from tests.unit.sources.scripted import Reply, as_json, page, text
+from tests.unit.sources.scripted import Reply, as_json, page, scripted_peer, text
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
 from utxoracle.sources.http import HttpClient, parse_endpoint
@@ -75,39 +75,27 @@ def test_a_server_that_says_nothing_is_given_up():
     assert "sent nothing for 0.3 s" in message
 
 
-def test_a_body_that_stops_coming_is_given_up():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        held = []
-
-        def begin() -> None:
-            peer, _ = listener.accept()
-            held.append(peer)
-            peer.recv(4096)
-            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
-
-        thread = Thread(target=begin)
-        thread.start()
-        message = failure_of(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        thread.join()
-        held[0].close()
-    assert "sent nothing for 0.3 s" in message
+def test_a_server_that_hangs_up_is_a_source_error():
+    with scripted_peer(lambda peer: peer.close()) as place:
+        message = failure_of(f"http://{place}")
+    assert "hung up without an answer: try again" in message
 
 
-@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 ", b"\x00\xff junk\r\n\r\n"])
-def test_a_server_that_hangs_up_or_talks_junk_is_a_source_error(sent):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def hang_up() -> None:
-            peer, _ = listener.accept()
-            peer.recv(4096)
-            peer.sendall(sent)
-            peer.close()
-
-        thread = Thread(target=hang_up)
-        thread.start()
-        message = failure_of(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        thread.join()
-    assert "lost the connection" in message
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"\x00\xff junk\r\n\r\n",
+        b"x" * 70_000,
+        b"HTTP/1.1 ",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+    ],
+    ids=["ssh", "junk", "long", "cut off", "version"],
+)
+def test_a_server_that_talks_something_else_is_at_another_port(sent):
+    with scripted_peer(lambda peer: peer.sendall(sent)) as place:
+        message = failure_of(f"http://{place}")
+    assert "doesn't answer in HTTP: is this the right port?" in message
 
 
 def test_a_body_shorter_than_announced_is_not_taken(server):
@@ -120,6 +108,8 @@ def test_an_answer_is_cut_off_at_its_limit(server):
     assert "more than the 256,000 bytes that GET" in failure_of(server.url)
     server.replies["/x"] = Reply(body=bytes(256_000))
     assert len(client_of(server.url).get("/x").body) == 256_000
+    server.replies["/x"] = Reply(301, body=bytes(256_001), headers={"Location": "/y"})
+    assert "more than the 256,000 bytes that GET" in failure_of(server.url)
 
 
 def test_redirects_are_not_followed(server):
@@ -127,9 +117,67 @@ def test_redirects_are_not_followed(server):
     answer = client_of(server.url).get("/x")
     assert answer.status == 302
     message = str(answer.refused())
-    assert "with 302: give the address that it redirects to" in message
-    assert "hunter2" not in message
+    assert message.endswith(
+        "with 302: give the address that it redirects to as the source (http://elsewhere/)"
+    )
     assert server.paths == ["/x"]
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://example.org/api/", " (https://example.org/api/)"),
+        ("HTTP://u:hunter2@host/", " (HTTP://host/)"),
+        ("http://u:hunter2/@@host/", " (http://host/)"),
+        ("//u:hunter2@host/", " (//host/)"),
+        ("u:hunter2@host", " (u:host)"),
+        ("/login?as=me@home", " (/login?as=me@home)"),
+        ("http://a\x1b[31m\x7f b", " (http://a[31m b)"),
+        ("http://[::1/", " (http://[::1/)"),
+        ("/" + "x" * 500, f" (/{'x' * 199})"),
+        ("", ""),
+    ],
+)
+def test_where_a_redirect_leads_is_shown_without_credentials(server, location, shown):
+    server.replies["/x"] = Reply(301, headers={"Location": location})
+    message = str(client_of(server.url).get("/x").refused())
+    assert message.endswith(f"that it redirects to as the source{shown}")
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (400, "is this the right address?"),
+        (401, "check user and password"),
+        (403, "check user and password"),
+        (404, "is this the right address?"),
+        (429, "try again later"),
+        (500, "try again later"),
+        (503, "try again later"),
+    ],
+)
+def test_a_refused_answer_says_what_to_do(server, status, advice):
+    server.replies["/x"] = text("so it is", status)
+    message = str(client_of(server.url).get("/x").refused())
+    assert message == (
+        f"mempool {server.place} answered GET {server.url}/x with {status} so it is: {advice}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "sent"),
+    [
+        ("me", "p:w", b"me:p:w"),
+        ("€", "é", b"\xe2\x82\xac:\xc3\xa9"),
+        # What the environment holds when it isn't UTF-8.
+        ("\udcff", "", b"\xff:"),
+    ],
+    ids=["ascii", "utf-8", "neither"],
+)
+def test_credentials_are_sent_as_the_bytes_that_were_typed(server, user, password, sent):
+    server.replies["/x"] = text("y")
+    client_of(server.url).get("/x", auth=(user, password))
+    assert server.asked[0].headers["Authorization"] == f"Basic {base64.b64encode(sent).decode()}"
 
 
 def test_a_server_on_this_machine_is_not_asked_through_a_proxy(server, monkeypatch):

@@ -168,6 +168,26 @@ def test_a_height_below_the_tip_is_not_found_only_when_the_back_end_says_so(back
     assert not isinstance(error.value, BlockNotFound)
 
 
+def test_a_height_is_asked_for_again_when_its_node_was_busy_for_a_moment(back_end, source, chain):
+    path = f"{BASE}/block-height/804"
+    back_end.replies[path] = [NO_HEIGHT, hash_reply(chain.hash_at(804))]
+    assert source.hash_at(804) == chain.hash_at(804)
+    back_end.replies[path] = [NO_HEIGHT, NO_HEIGHT]
+    with pytest.raises(BlockNotFound, match="has no block 804; its newest is 805"):
+        source.hash_at(804)
+    back_end.replies[path] = [NO_HEIGHT, page(502)]
+    with pytest.raises(SourceError, match="with 502: try again later") as error:
+        source.hash_at(804)
+    assert not isinstance(error.value, BlockNotFound)
+
+
+def test_a_height_beyond_the_tip_is_asked_for_once(back_end, source):
+    back_end.replies[f"{BASE}/block-height/806"] = [NO_HEIGHT]
+    with pytest.raises(BlockNotFound):
+        source.hash_at(806)
+    assert back_end.paths.count(f"{BASE}/block-height/806") == 1
+
+
 @pytest.mark.parametrize("reply", [NO_HEIGHT, NO_HEADER, NO_RAW])
 def test_no_block_is_called_missing_while_the_node_is_down(back_end, source, chain, reply):
     block_hash = chain.hash_at(805)
