@@ -13,7 +13,7 @@ from utxoracle.price.estimate import Estimate
 from utxoracle.price.scatter import shown_range
 
 WIDTH, HEIGHT = 1000, 560
-LEFT, RIGHT, TOP, BOTTOM = 84, 20, 20, 44
+LEFT, RIGHT, TOP, BOTTOM = 112, 20, 20, 64
 TICKS = 8
 
 STYLE = """
@@ -28,7 +28,7 @@ h1 { font-size: 1.1rem; font-weight: 600; margin: 0; color: var(--soft) }
 dl { display: flex; flex-wrap: wrap; gap: .3rem 2rem; margin: 1rem 0 }
 dt { color: var(--soft); font-size: .85rem } dd { margin: 0; font-variant-numeric: tabular-nums }
 svg { width: 100%; height: auto } text { fill: var(--soft); font-size: 13px }
-@media (max-width: 600px) { text { font-size: 26px } text:nth-of-type(even) { display: none } }
+@media (max-width: 600px) { text { font-size: 24px } text:nth-of-type(even) { display: none } }
 .grid { stroke: var(--grid); stroke-width: 1 } .central { stroke: var(--line); stroke-width: 1.5 }
 .points { stroke: var(--dot); stroke-width: 1.8; stroke-linecap: round; stroke-opacity: .6;
   fill: none }
@@ -103,11 +103,11 @@ def _price_axis(frame: _Frame) -> Iterator[str]:
 
 def _height_axis(frame: _Frame) -> Iterator[str]:
     heights = _round_values(frame.first_height, frame.first_height + frame.blocks - 1)
-    y = HEIGHT - BOTTOM + 20
+    y = HEIGHT - BOTTOM + 26
     for height, x in zip(heights, frame.x(heights + 0.5), strict=True):
         yield f'<text x="{x:.1f}" y="{y}" text-anchor="middle">{height:.0f}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
-    yield f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">block height</text>'
+    yield f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">block height</text>'
 
 
 def _round_values(low: float, high: float) -> NDArray[np.floating]:
