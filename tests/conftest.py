@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings
 # The first example of a test may pay for imports and tables; a hang is still found.
 settings.register_profile("project", deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+# What is started in the background of a script ignores Ctrl-C, and so would all that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOBODY = 65534
 

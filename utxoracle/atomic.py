@@ -51,6 +51,9 @@ def writable_target(path: Path) -> Path:
         target.parent.stat()
     except OSError as error:
         raise StorageError(_told(path, error)) from None
+    except RuntimeError:
+        # What Python 3.11 says of links that lead in a circle.
+        raise StorageError(f"can't write {path}: its links lead nowhere") from None
     if not os.access(target.parent, os.W_OK):
         raise StorageError(f"can't write {path}: its folder is not writable; choose another one")
     return target

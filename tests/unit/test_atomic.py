@@ -57,3 +57,13 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_folder_without_permission_is_named(open_folder):
     with ordinary_user(), pytest.raises(StorageError, match="Permission denied"):
         write_atomically(open_folder / "file", b"")
+
+
+def test_a_link_is_followed_and_a_circle_of_links_is_refused(tmp_path):
+    (tmp_path / "link").symlink_to("target")
+    write_atomically(tmp_path / "link", b"data")
+    assert (tmp_path / "target").read_bytes() == b"data"
+    assert (tmp_path / "link").is_symlink()
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(StorageError, match="circle"):
+        write_atomically(tmp_path / "circle", b"data")

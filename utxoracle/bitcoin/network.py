@@ -15,6 +15,7 @@ class Network:
         pow_limit_bits: The easiest target a header may claim, in compact form.
         bip34_height: First height whose coinbase must begin with the height.
         segwit_height: First height at which BIP141 is enforced.
+        allows_min_difficulty: Whether a block may claim the easiest target at any height.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Network:
     pow_limit_bits: int
     bip34_height: int
     segwit_height: int
+    allows_min_difficulty: bool
 
 
 MAIN = Network(
@@ -30,6 +32,7 @@ MAIN = Network(
     pow_limit_bits=0x1D00FFFF,
     bip34_height=227_931,
     segwit_height=481_824,
+    allows_min_difficulty=False,
 )
 TEST = Network(
     name="test",
@@ -37,6 +40,7 @@ TEST = Network(
     pow_limit_bits=0x1D00FFFF,
     bip34_height=21_111,
     segwit_height=834_624,
+    allows_min_difficulty=True,
 )
 TESTNET4 = Network(
     name="testnet4",
@@ -44,6 +48,7 @@ TESTNET4 = Network(
     pow_limit_bits=0x1D00FFFF,
     bip34_height=1,
     segwit_height=1,
+    allows_min_difficulty=True,
 )
 SIGNET = Network(
     name="signet",
@@ -51,6 +56,7 @@ SIGNET = Network(
     pow_limit_bits=0x1E0377AE,
     bip34_height=1,
     segwit_height=1,
+    allows_min_difficulty=False,
 )
 REGTEST = Network(
     name="regtest",
@@ -58,6 +64,7 @@ REGTEST = Network(
     pow_limit_bits=0x207FFFFF,
     bip34_height=1,
     segwit_height=0,
+    allows_min_difficulty=True,
 )
 
 NETWORKS = {network.name: network for network in (MAIN, TEST, TESTNET4, SIGNET, REGTEST)}

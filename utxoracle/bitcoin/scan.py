@@ -30,6 +30,7 @@ class BlockScan:
         hash: Its hash, 64 hex digits.
         prev_hash: Hash of the block before.
         time: Its time stamp, seconds since 1970 UTC.
+        bits: The target it claims, in compact form.
         size: Its length in bytes.
         txids: uint64[tx_count], every transaction in block order.
         candidates: int32[n], positions of the candidates in the block, ascending.
@@ -42,6 +43,7 @@ class BlockScan:
     hash: str
     prev_hash: str
     time: int
+    bits: int
     size: int
     txids: NDArray[np.uint64]
     candidates: NDArray[np.int32]
@@ -179,6 +181,7 @@ def reduce_block(
         hash=header.hash,
         prev_hash=header.prev_hash,
         time=header.time,
+        bits=header.bits,
         size=len(raw),
         txids=np.frombuffer(b"".join(txids), "<u8")[::4].astype(np.uint64),
         candidates=np.asarray(layout.candidates, np.int32),

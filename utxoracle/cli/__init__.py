@@ -12,5 +12,6 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        sys.stderr.write("utxoracle: interrupted\n")
+        if sys.stderr:
+            sys.stderr.write("utxoracle: interrupted\n")
         sys.exit(INTERRUPTED)

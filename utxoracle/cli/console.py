@@ -47,13 +47,14 @@ def say(text: str, *, end_line: bool = True) -> None:
 
 def give_up_output() -> None:
     """Let nothing more be written, not even what is buffered when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def progress_of(action: str) -> Iterator[Callable[[int, int], None]]:
     """Give a callback that draws a bar on a terminal and writes some lines elsewhere."""
-    if sys.stderr.isatty():
+    if sys.stderr and sys.stderr.isatty():
         with click.progressbar(
             length=1, label=action, show_eta=False, show_pos=True, file=sys.stderr
         ) as bar:

@@ -2,11 +2,12 @@
 
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
 from utxoracle import __version__
-from utxoracle.cli.console import VERBOSE, give_up_output
+from utxoracle.cli.console import VERBOSE, give_up_output, say
 from utxoracle.cli.price import plot_command, price_command
 from utxoracle.cli.simulate import simulate_command
 from utxoracle.errors import StorageError, UsageError, UtxoracleError
@@ -26,7 +27,7 @@ def cli(context: click.Context) -> None:
     finished), 3 source unreachable or syncing, 4 data refused, 5 storage.
     """
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        say(context.get_help())
 
 
 cli.add_command(price_command)
@@ -69,5 +70,6 @@ def _with_hint(error: click.ClickException) -> str:
 def _fail(message: str, exit_code: int, *, verbose: bool) -> None:
     if verbose:
         traceback.print_exc()
-    click.echo("utxoracle: " + " ".join(message.split()), err=True)
+    with suppress(OSError):
+        click.echo("utxoracle: " + " ".join(message.split()), err=True)
     sys.exit(exit_code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, verbose_option
+from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, say, verbose_option
 from utxoracle.errors import UsageError
 from utxoracle.simulation.options import RANGES, SimulationOptions
 
@@ -105,7 +105,7 @@ def simulate_command(
     if output:
         with progress_of("writing") as progress:
             *blocks, index = write_chain(chain, output, progress)
-        click.echo(f"wrote {len(blocks)} blocks and {index.name} to {output}")
+        say(f"wrote {len(blocks)} blocks and {index.name} to {output}")
     if serve:
         # What systemd and containers send to end a program is to end it as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -136,7 +136,7 @@ def _refuse_serving_options(context: click.Context) -> None:
 
 def _announce(server: "SimulationServer") -> None:
     place = server.url.removeprefix("http://")
-    click.echo(
+    say(
         f"serving a simulated chain on {server.url} up to block {server.tip}; stop with Ctrl-C\n"
         f"  utxoracle price --network regtest --source bitcoind+http://{place}\n"
         f"  utxoracle price --network regtest --source mempool+http://{place}"

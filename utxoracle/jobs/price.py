@@ -5,12 +5,18 @@ from datetime import date
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan
-from utxoracle.errors import BlockNotFound, DayUnavailable, PriceImpossible, UsageError
+from utxoracle.errors import (
+    BlockNotFound,
+    DayUnavailable,
+    PriceImpossible,
+    SourceError,
+    UsageError,
+)
 from utxoracle.jobs.scanning import Progress, scan_blocks
 from utxoracle.price.estimate import Estimate, estimate, estimate_day
 from utxoracle.price.window import gather, parent_heights
 from utxoracle.sources.base import Source
-from utxoracle.sources.borders import verify_day, verify_end
+from utxoracle.sources.borders import headers_behind, verify_day, verify_day_v91
 from utxoracle.sources.days import (
     BlockTimes,
     day_heights,
@@ -93,21 +99,21 @@ def price(
         day = question.day or _last_day(times, question.selection)
         heights = _day_heights(times, day, question.selection)
     scans = _scan_all(source, heights, network, workers, progress)
-    window = gather(scans, parent_heights(scans))
-    found = estimate_day(window) if day else estimate(window)
 
     label = None
     if question.window:
-        verify_end(source, scans, network, headers=1)
+        headers_behind(source, scans, network, 1)
         label = WINDOW_LABEL
+    elif day and question.selection == V91:
+        verify_day_v91(source, day, scans, network, times)
+        label = DAY_LABEL
     elif day:
-        if question.selection == TILING:
-            verify_day(source, day, scans, network)
-        else:
-            verify_end(source, scans, network, headers=1)
+        verify_day(source, day, scans, network)
         for scan in scans:
             times.learn(scan.height, scan.time)
         label = _day_label(times, day, heights)
+    window = gather(scans, parent_heights(scans))
+    found = estimate_day(window) if day else estimate(window)
     return Answer(estimate=found, label=label, day=day, source=source.name)
 
 
@@ -132,6 +138,10 @@ def _day_heights(times: BlockTimes, day: date, selection: str) -> range:
     heights = day_heights_v91(times, day) if selection == V91 else day_heights(times, day)
     if not heights:
         raise PriceImpossible(f"no block fell in {day}, so it has no price; ask for another day")
+    if len(heights) > LONGEST_RUN:
+        raise SourceError(
+            f"{times.name} gives {day} {len(heights):,} blocks, which no day has; use another one"
+        )
     return heights
 
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context, parent_process, resource_tracker
+from threading import Thread, current_thread, main_thread
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan, scan_block
@@ -82,26 +82,53 @@ def _executor(processes: int) -> Iterator[Executor]:
 
 
 def _start_processes(processes: int) -> Executor:
-    """Start processes that ignore Ctrl-C and end with this one.
-
-    Ctrl-C reaches every process of a terminal, but what to do about it is for this one to say.
+    """Start processes that never see a Ctrl-C and end with this one.
 
     Raises:
         BrokenProcessPool: They can't be started.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        # Not fork: a copy of a process that has threads may hang.
-        executor = ProcessPoolExecutor(
-            processes, get_context("spawn"), initializer=_end_with_parent
-        )
-        for _ in range(processes):
-            executor.submit(int)
-    except OSError as error:
-        raise BrokenProcessPool(f"no process can be started: {error}") from None
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with ExitStack() as on_failure:
+        try:
+            # Not fork: a copy of a process that has threads may hang.
+            executor = ProcessPoolExecutor(
+                processes, get_context("spawn"), initializer=_end_with_parent
+            )
+            on_failure.callback(executor.shutdown, cancel_futures=True)
+            with _interrupts_held_back():
+                for _ in range(processes):
+                    executor.submit(int)
+        except OSError as error:
+            raise BrokenProcessPool(f"no process can be started: {error}") from None
+        on_failure.pop_all()
     return executor
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let the processes that are started meanwhile never see a Ctrl-C, and this one later.
+
+    It reaches every process of a terminal, but what to do about it is for this one to say. The
+    others inherit that the signal is blocked. Here that isn't enough: another thread may take it.
+
+    Raises:
+        KeyboardInterrupt: There was one.
+    """
+    if current_thread() is not main_thread():
+        # Ctrl-C is for the main thread; no other may say what a signal does.
+        yield
+        return
+    # Python's own helper process would unblock the signal when it starts.
+    resource_tracker.ensure_running()
+    seen: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if seen:
+        raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

@@ -12,9 +12,11 @@ class Source(Protocol):
 
     Attributes:
         name: Kind and place, for people and logs, such as `bitcoind 127.0.0.1:8332`.
+        may_lack_genesis: Whether block 0, which tells the network, need not be there.
     """
 
     name: str
+    may_lack_genesis: bool
 
     def tip(self) -> tuple[int, str]:
         """Return height and hash of the newest block of the best chain."""

@@ -47,6 +47,8 @@ class BitcoindSource:
         UsageError: The file with the password can't be read.
     """
 
+    may_lack_genesis = False
+
     def __init__(self, endpoint: Endpoint, settings: Settings, cookie: Path | None) -> None:
         self._client = HttpClient("bitcoind", endpoint, settings)
         self._cookie = cookie

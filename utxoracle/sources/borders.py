@@ -9,12 +9,23 @@ from calendar import timegm
 from collections.abc import Sequence
 from datetime import date
 
-from utxoracle.bitcoin.header import BlockHeader, parse_header, verify_proof_of_work
+from utxoracle.bitcoin.header import (
+    BlockHeader,
+    parse_header,
+    target_of,
+    verify_proof_of_work,
+)
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan
 from utxoracle.errors import BlockCorrupt, SourceError
 from utxoracle.sources.base import Source
-from utxoracle.sources.days import CONFIRMATIONS, DAY
+from utxoracle.sources.days import CONFIRMATIONS, DAY, BlockTimes, day_heights_v91
+
+RETARGET_INTERVAL = 2016
+"""Blocks; the difficulty changes at heights that are multiples of it."""
+
+EASIER_AT_MOST = 4
+"""How many times larger a retarget may make the target."""
 
 
 def verify_day(source: Source, day: date, scans: Sequence[BlockScan], network: Network) -> None:
@@ -29,39 +40,99 @@ def verify_day(source: Source, day: date, scans: Sequence[BlockScan], network: N
             the chain was reorganised meanwhile, or the source is wrong.
         BlockCorrupt: A header has no proof of work.
     """
-    before = _header(source, scans[0].height - 1, network)
-    if before.hash != scans[0].prev_hash:
-        raise _not_one_chain(source, scans)
-    behind = verify_end(source, scans, network, headers=1 + CONFIRMATIONS)
+    before = header_before(source, scans, network)
+    behind = headers_behind(source, scans, network, 1 + CONFIRMATIONS)
     start = timegm(day.timetuple())
     if not (
         before.time < start <= min(scan.time for scan in scans)
         and scans[-1].time < start + DAY <= min(header.time for header in behind)
     ):
-        raise SourceError(
-            f"{source.name} gave times for the blocks round {day} that its blocks don't have; "
-            "run again, or use another source"
-        )
+        raise _wrong_times(source, day)
 
 
-def verify_end(
-    source: Source, scans: Sequence[BlockScan], network: Network, *, headers: int
-) -> list[BlockHeader]:
-    """Return so many headers behind `scans`, which belong to the same chain.
+def verify_day_v91(
+    source: Source,
+    day: date,
+    scans: Sequence[BlockScan],
+    network: Network,
+    times: BlockTimes,
+) -> None:
+    """Check that the original's search takes just `scans`, given their own times.
+
+    The times of the blocks on either side are verified as well; only those that its search met
+    farther away are the source's word.
 
     Raises:
-        SourceError: They don't: the chain was reorganised meanwhile, or the source is wrong.
+        SourceError: It takes others: the chain was reorganised meanwhile, or the source is wrong.
         BlockCorrupt: A header has no proof of work.
     """
+    first, last = scans[0].height, scans[-1].height
+    times.learn(first - 1, header_before(source, scans, network).time)
+    count = min(1 + CONFIRMATIONS, times.tip - last)
+    for height, header in enumerate(headers_behind(source, scans, network, count), last + 1):
+        times.learn(height, header.time)
+    for scan in scans:
+        times.learn(scan.height, scan.time)
+    if day_heights_v91(times, day) != range(first, last + 1):
+        raise _wrong_times(source, day)
+
+
+def header_before(source: Source, scans: Sequence[BlockScan], network: Network) -> BlockHeader:
+    """Return the header of the block that `scans` follow.
+
+    Raises:
+        SourceError: The source gives another one.
+        BlockCorrupt: It has no proof of work.
+    """
+    before = _header(source, scans[0].height - 1, network)
+    if before.hash != scans[0].prev_hash:
+        raise _not_one_chain(source, scans)
+    return before
+
+
+def headers_behind(
+    source: Source, scans: Sequence[BlockScan], network: Network, count: int
+) -> list[BlockHeader]:
+    """Return `count` headers that follow `scans`.
+
+    Raises:
+        SourceError: The source gives others.
+        BlockCorrupt: One has no proof of work.
+    """
+    last = scans[-1]
     behind: list[BlockHeader] = []
-    prev_hash = scans[-1].hash
-    for step in range(headers):
-        header = _header(source, scans[-1].height + 1 + step, network)
+    prev_hash = last.hash
+    for height in range(last.height + 1, last.height + 1 + count):
+        header = _header(source, height, network)
         if header.prev_hash != prev_hash:
             raise _not_one_chain(source, scans)
+        if not network.allows_min_difficulty:
+            _verify_difficulty(header, height, last)
         prev_hash = header.hash
         behind.append(header)
     return behind
+
+
+def _verify_difficulty(header: BlockHeader, height: int, last: BlockScan) -> None:
+    """Check that a header is no easier than consensus allows so soon behind a verified block.
+
+    Without this a few made-up headers at the network's easiest target, which cost next to
+    nothing, could follow real blocks and end a day early.
+    """
+    retargets = height // RETARGET_INTERVAL - last.height // RETARGET_INTERVAL
+    if target_of(header.bits) > target_of(last.bits) * EASIER_AT_MOST**retargets:
+        raise BlockCorrupt(
+            f"header {height} {header.hash} is not usable: its target {header.bits:#010x} is "
+            f"easier than a block that soon after block {last.height} may claim"
+        )
+
+
+def _wrong_times(source: Source, day: date) -> SourceError:
+    """Return the error for headers that told another day than the blocks do."""
+    return SourceError(
+        f"{source.name} gave times for the blocks round {day} that its blocks don't have; "
+        "run again, or use another source"
+    )
 
 
 def _not_one_chain(source: Source, scans: Sequence[BlockScan]) -> SourceError:

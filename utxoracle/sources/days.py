@@ -12,7 +12,7 @@ from collections import deque
 from datetime import UTC, date, datetime
 
 from utxoracle.bitcoin.header import parse_header
-from utxoracle.errors import BlockCorrupt, BlockNotFound, DayUnavailable, UsageError
+from utxoracle.errors import BlockCorrupt, BlockNotFound, DayUnavailable, SourceError, UsageError
 from utxoracle.sources.base import Source
 
 DAY = 86_400
@@ -32,6 +32,9 @@ FIRST_V91_DAY = date(2023, 12, 15)
 
 _MEDIAN_SPAN = 11
 _MAX_TIME = 0xFFFFFFFF
+
+_MOST_TIMES = 20_000
+"""Blocks whose times one run may ask for; a search takes dozens, hundreds at the worst."""
 
 _LONGEST_DISORDER = 1000
 """Blocks around a moment whose times may jump across it; honest miners' do for a dozen."""
@@ -66,6 +69,11 @@ class BlockTimes:
         if height < 0:
             return None
         if height not in self._times:
+            if len(self._times) >= _MOST_TIMES:
+                raise SourceError(
+                    f"{self.name} was asked for the times of {_MOST_TIMES:,} blocks and the day "
+                    "is still not found: they are out of order; use another source"
+                )
             try:
                 header = self._source.header(self._source.hash_at(height))
                 self._times[height] = parse_header(header).time

@@ -25,6 +25,8 @@ class FilesSource:
         SourceError: The folder can't be read.
     """
 
+    may_lack_genesis = True
+
     def __init__(self, folder: str) -> None:
         self.name = f"files {folder}"
         self._paths = _list_blocks(folder)

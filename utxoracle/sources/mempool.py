@@ -26,6 +26,8 @@ class MempoolSource:
     kept in the back end's memory, and stay as they were when the node is gone.
     """
 
+    may_lack_genesis = False
+
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
         self._client = HttpClient("mempool", endpoint, settings)
         self._credentials = endpoint.credentials

@@ -12,6 +12,8 @@ class SimSource:
         UsageError: An option is unknown or can't be used as given.
     """
 
+    may_lack_genesis = False
+
     def __init__(self, options: str) -> None:
         self.name = f"sim {options}".strip()
         self._chain = SimulatedChain(SimulationOptions.parse(options))

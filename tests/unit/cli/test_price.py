@@ -183,7 +183,8 @@ def scanning_in_processes():
     ) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while len(children.read_text().split()) < 3:
-            time.sleep(0.01)
+            assert process.poll() is None
+            time.sleep(0.001)
         yield process
 
 
@@ -254,3 +255,12 @@ def test_plot_follows_a_link_and_dash_is_standard_output(utxoracle, tmp_path):
     assert printed.stdout == (tmp_path / "target.html").read_text()
     assert (tmp_path / "link.html").is_symlink()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_closed_stderr_is_no_failure():
+    command = f"{sys.executable} -m utxoracle price --source {SOURCE} 2>&-"
+    done = subprocess.run(
+        ["bash", "-c", command], stdout=subprocess.PIPE, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0
+    assert "UTXOracle Consensus Price" in done.stdout

@@ -114,6 +114,7 @@ class Lying:
     """The real source, but for the headers of some heights, and perhaps for its end."""
 
     def __init__(self, source, headers, tip=None):
+        self.may_lack_genesis = False
         self.end = tip or source.tip()[0]
         self.source = source
         self.name = source.name
@@ -159,6 +160,24 @@ def test_a_forged_header_before_the_day_is_refused(source):
     forged = chained("00" * 32, [before], early)
     with pytest.raises(SourceError, match="not of one chain"):
         price(Lying(source, forged), Question(day=DAY), network=REGTEST)
+
+
+@pytest.mark.parametrize("place", ["begin", "end", "behind"])
+def test_forged_headers_move_no_day_of_the_original_search_either(source, place):
+    heights = day_heights(BlockTimes(source), DAY)
+    first, stop = heights[0], heights.stop
+    where = {
+        "begin": (range(first, first + 40), -80_000),
+        "end": (range(stop - 40, stop), 80_000),
+        "behind": (range(stop, stop + 7), -80_000),
+    }
+    forged = {}
+    for height in where[place][0]:
+        header = source.header(source.hash_at(height))
+        time = parse_header(header).time + where[place][1]
+        forged[height] = mine_header(header[4:36], header[36:68], time)
+    with pytest.raises((SourceError, DayUnavailable)):
+        price(Lying(source, forged), Question(day=DAY, selection=V91), network=REGTEST)
 
 
 def test_headers_without_proof_of_work_end_no_day(source):
@@ -207,3 +226,18 @@ def test_more_blocks_than_a_month_are_refused(source):
     long = Lying(source, chained("00" * 32, [10**6], 1), 10**6)
     with pytest.raises(UsageError, match="at most 4,320"):
         price(long, Question(heights=(0, 5000)), network=REGTEST)
+
+
+class WithoutGenesis(Lying):
+    def hash_at(self, height):
+        if height == 0:
+            raise BlockNotFound("no block 0")
+        return super().hash_at(height)
+
+
+def test_only_a_folder_may_lack_the_block_that_tells_its_network(source):
+    hiding = WithoutGenesis(source, {})
+    with pytest.raises(BlockNotFound):
+        price(hiding, Question(), network=REGTEST)
+    hiding.may_lack_genesis = True
+    assert price(hiding, Question(), network=REGTEST).day == DAY
