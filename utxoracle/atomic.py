@@ -12,7 +12,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     The bytes go to a temporary file beside it, reach the disk, and take the name in one step.
 
-    The file that a symbolic link leads to is the one that is replaced.
+    A symbolic link stays one: the file that it leads to is replaced.
 
     Raises:
         StorageError: The folder is missing, read-only or full, or `path` is not a plain file.
@@ -45,15 +45,13 @@ def writable_target(path: Path) -> Path:
         StorageError: It could not be written.
     """
     try:
-        target = path.resolve()
-        if target.exists() and not target.is_file():
+        # Not Path.resolve: at links that lead in a circle it does not do the same in all versions.
+        target = Path(os.path.realpath(path))
+        if target.is_symlink() or (target.exists() and not target.is_file()):
             raise StorageError(f"{path} is not a plain file; choose another name")
         target.parent.stat()
     except OSError as error:
         raise StorageError(_told(path, error)) from None
-    except RuntimeError:
-        # What Python 3.11 says of links that lead in a circle.
-        raise StorageError(f"can't write {path}: its links lead nowhere") from None
     if not os.access(target.parent, os.W_OK):
         raise StorageError(f"can't write {path}: its folder is not writable; choose another one")
     return target
