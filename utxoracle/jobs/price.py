@@ -105,12 +105,10 @@ def price(
         headers_behind(source, scans, network, 1)
         label = WINDOW_LABEL
     elif day and question.selection == V91:
-        verify_day_v91(source, day, scans, network, times)
+        verify_day_v91(source, times, day, scans, network)
         label = DAY_LABEL
     elif day:
-        verify_day(source, day, scans, network)
-        for scan in scans:
-            times.learn(scan.height, scan.time)
+        verify_day(source, times, day, scans, network)
         label = _day_label(times, day, heights)
     window = gather(scans, parent_heights(scans))
     found = estimate_day(window) if day else estimate(window)

@@ -89,19 +89,15 @@ class SimulationServer:
 
     @property
     def tip(self) -> int:
-        """Height of the newest block that is shown."""
+        """Height of the newest block that is shown; those above are unknown to every route.
+
+        Raises:
+            UsageError: It is set to a height where the chain has no block.
+        """
         return self._view.tip
 
     @tip.setter
     def tip(self, height: int) -> None:
-        self._view.move_tip(height)
-
-    def move_tip(self, height: int) -> None:
-        """Show the blocks up to `height`; those above become unknown to every route.
-
-        Raises:
-            UsageError: The chain has no block there.
-        """
         self._view.move_tip(height)
 
     def advance_tip(self, blocks: int) -> None:

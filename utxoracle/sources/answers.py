@@ -6,7 +6,8 @@ from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
 from utxoracle.errors import BlockCorrupt, SourceError
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_ADVICE = "is this the right address?"
+WRONG_ADDRESS = "is this the right address?"
+"""What to ask the owner when a server answers, but not as the one that was meant."""
 
 
 def checked_hash(value: object, source: str) -> str:
@@ -17,7 +18,7 @@ def checked_hash(value: object, source: str) -> str:
     """
     if isinstance(value, str) and _HASH.fullmatch(value):
         return value
-    raise SourceError(f"{source} gave {value!r:.80} where a block hash belongs; {_ADVICE}")
+    raise SourceError(f"{source} gave {value!r:.80} where a block hash belongs; {WRONG_ADDRESS}")
 
 
 def checked_height(value: object, source: str) -> int:
@@ -28,7 +29,7 @@ def checked_height(value: object, source: str) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise SourceError(f"{source} gave {value!r:.80} where a block height belongs; {_ADVICE}")
+    raise SourceError(f"{source} gave {value!r:.80} where a block height belongs; {WRONG_ADDRESS}")
 
 
 def checked_hex(value: object, source: str) -> bytes:
@@ -41,7 +42,7 @@ def checked_hex(value: object, source: str) -> bytes:
         return bytes.fromhex(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise SourceError(
-            f"{source} gave {value!r:.80} where hex digits belong; {_ADVICE}"
+            f"{source} gave {value!r:.80} where hex digits belong; {WRONG_ADDRESS}"
         ) from None
 
 

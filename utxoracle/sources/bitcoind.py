@@ -5,7 +5,13 @@ from typing import Any, Protocol
 
 from utxoracle.errors import BlockNotFound, SourceError, UsageError
 from utxoracle.settings import Settings, variable_of
-from utxoracle.sources.answers import checked_hash, checked_header, checked_height, checked_hex
+from utxoracle.sources.answers import (
+    WRONG_ADDRESS,
+    checked_hash,
+    checked_header,
+    checked_height,
+    checked_hex,
+)
 from utxoracle.sources.http import (
     BLOCK_LIMIT,
     RPC_LIMIT,
@@ -211,7 +217,7 @@ class _Rpc:
     def _no_rpc(self, answer: Answer) -> SourceError:
         return SourceError(
             f"{self._client.name} answered {answer.request} with something that isn't a JSON-RPC "
-            "reply; is this the right address?"
+            f"reply; {WRONG_ADDRESS}"
         )
 
     def _failure(self, method: str, what: str, error: object) -> SourceError:

@@ -5,7 +5,6 @@ themselves are verified by their scan; here the headers just before and behind t
 them, by their hashes and by proof of work. Then the choice is proven, and no longer believed.
 """
 
-from calendar import timegm
 from collections.abc import Sequence
 from datetime import date
 
@@ -19,7 +18,7 @@ from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan
 from utxoracle.errors import BlockCorrupt, SourceError
 from utxoracle.sources.base import Source
-from utxoracle.sources.days import CONFIRMATIONS, DAY, BlockTimes, day_heights_v91
+from utxoracle.sources.days import CONFIRMATIONS, DAY, BlockTimes, day_heights_v91, midnight
 
 RETARGET_INTERVAL = 2016
 """Blocks; the difficulty changes at heights that are multiples of it."""
@@ -28,21 +27,22 @@ EASIER_AT_MOST = 4
 """How many times larger a retarget may make the target."""
 
 
-def verify_day(source: Source, day: date, scans: Sequence[BlockScan], network: Network) -> None:
+def verify_day(
+    source: Source, times: BlockTimes, day: date, scans: Sequence[BlockScan], network: Network
+) -> None:
     """Check that `scans` are the whole of a finished day by the tiling rule.
 
     The block before is stamped before the day, none of the day's is, the last one is stamped
     before the next day, and the seven that follow are not. By the median-time rule of consensus
-    no later block can be stamped before the next day either.
+    no later block can be stamped before the next day either. `times` learns them all.
 
     Raises:
         SourceError: The headers around them don't belong to the same chain or tell another day:
             the chain was reorganised meanwhile, or the source is wrong.
         BlockCorrupt: A header has no proof of work.
     """
-    before = header_before(source, scans, network)
-    behind = headers_behind(source, scans, network, 1 + CONFIRMATIONS)
-    start = timegm(day.timetuple())
+    before, behind = _learn(source, times, scans, network, 1 + CONFIRMATIONS)
+    start = midnight(day)
     if not (
         before.time < start <= min(scan.time for scan in scans)
         and scans[-1].time < start + DAY <= min(header.time for header in behind)
@@ -51,39 +51,36 @@ def verify_day(source: Source, day: date, scans: Sequence[BlockScan], network: N
 
 
 def verify_day_v91(
-    source: Source,
-    day: date,
-    scans: Sequence[BlockScan],
-    network: Network,
-    times: BlockTimes,
+    source: Source, times: BlockTimes, day: date, scans: Sequence[BlockScan], network: Network
 ) -> None:
     """Check that the original's search takes just `scans`, given their own times.
 
     The times of the blocks on either side are verified as well; only those that its search met
-    farther away are the source's word.
+    farther away are the source's word. `times` learns those that are verified.
 
     Raises:
         SourceError: It takes others: the chain was reorganised meanwhile, or the source is wrong.
         BlockCorrupt: A header has no proof of work.
     """
     first, last = scans[0].height, scans[-1].height
-    times.learn(first - 1, header_before(source, scans, network).time)
-    count = min(1 + CONFIRMATIONS, times.tip - last)
-    for height, header in enumerate(headers_behind(source, scans, network, count), last + 1):
-        times.learn(height, header.time)
-    for scan in scans:
-        times.learn(scan.height, scan.time)
+    _learn(source, times, scans, network, min(1 + CONFIRMATIONS, times.tip - last))
     if day_heights_v91(times, day) != range(first, last + 1):
         raise _wrong_times(source, day)
 
 
-def header_before(source: Source, scans: Sequence[BlockScan], network: Network) -> BlockHeader:
-    """Return the header of the block that `scans` follow.
+def _learn(
+    source: Source, times: BlockTimes, scans: Sequence[BlockScan], network: Network, count: int
+) -> tuple[BlockHeader, list[BlockHeader]]:
+    """Let `times` learn the day and its verified neighbours, and return these."""
+    before = _header_before(source, scans, network)
+    behind = headers_behind(source, scans, network, count)
+    learnt = [before.time, *(scan.time for scan in scans), *(header.time for header in behind)]
+    for height, time in enumerate(learnt, scans[0].height - 1):
+        times.learn(height, time)
+    return before, behind
 
-    Raises:
-        SourceError: The source gives another one.
-        BlockCorrupt: It has no proof of work.
-    """
+
+def _header_before(source: Source, scans: Sequence[BlockScan], network: Network) -> BlockHeader:
     before = _header(source, scans[0].height - 1, network)
     if before.hash != scans[0].prev_hash:
         raise _not_one_chain(source, scans)

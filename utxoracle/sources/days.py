@@ -107,14 +107,13 @@ def day_heights(times: BlockTimes, day: date) -> range:
             has no block before the day.
         SourceError: The source can't be asked.
     """
-    start = _midnight(day)
-    tip = times.tip
-    stop = _first_height(times, tip, start + DAY, guess=tip)
-    if tip < stop + CONFIRMATIONS:
-        raise DayUnavailable(_unfinished(day, times, tip))
+    start = midnight(day)
+    stop = _first_height(times, start + DAY, guess=times.tip)
+    if times.tip < stop + CONFIRMATIONS:
+        raise DayUnavailable(_unfinished(day, times))
     first = stop
     if times.find(stop - 1) is not None:
-        first = _first_height(times, tip, start, guess=stop - WINDOW)
+        first = _first_height(times, start, guess=stop - WINDOW)
     if times.find(first - 1) is None:
         raise DayUnavailable(
             f"{times.name} has no block before {day}, so that it can't be known where the day "
@@ -150,12 +149,10 @@ def last_day_v91(times: BlockTimes) -> date:
         DayUnavailable: The source has fewer than seven blocks.
         SourceError: The source can't be asked.
     """
-    tip = times.tip
-    latest = times.find(tip - CONFIRMATIONS)
+    newest = times.tip - CONFIRMATIONS
+    latest = times.find(newest)
     if latest is None:
-        raise DayUnavailable(
-            f"{times.name} has no block {tip - CONFIRMATIONS}, hence no finished day"
-        )
+        raise DayUnavailable(f"{times.name} has no block {newest}, hence no finished day")
     return datetime.fromtimestamp(latest - DAY, UTC).date()
 
 
@@ -176,13 +173,13 @@ def day_heights_v91(times: BlockTimes, day: date) -> range:
             f"version 9.1 gives prices from {FIRST_V91_DAY} on, not for {day}; leave the "
             "selection out to use the tiling rule"
         )
-    start = _midnight(day)
-    tip = times.tip
+    start = midnight(day)
+    newest = times.tip - CONFIRMATIONS
     try:
-        latest = times.time_at(tip - CONFIRMATIONS)
+        latest = times.time_at(newest)
         if start >= latest - latest % DAY:
-            raise DayUnavailable(_unfinished(day, times, tip))
-        first = _first_height_v91(times, tip - CONFIRMATIONS, latest, start)
+            raise DayUnavailable(_unfinished(day, times))
+        first = _first_height_v91(times, newest, latest, start)
         stop = first
         while _day_of_month(times.time_at(stop)) == _day_of_month(times.time_at(first)):
             stop += 1
@@ -205,8 +202,8 @@ def window_heights(tip_height: int) -> range:
     return range(tip_height - WINDOW, tip_height)
 
 
-def _first_height(times: BlockTimes, tip: int, start: int, guess: int) -> int:
-    """Return 1 + the greatest height up to `tip` whose block is stamped before `start`.
+def _first_height(times: BlockTimes, start: int, guess: int) -> int:
+    """Return 1 + the greatest height up to the tip whose block is stamped before `start`.
 
     Missing blocks count as stamped before while the search jumps. From some block at or after
     `start` on, blocks are read upwards until 6 of the last 11 lie there: none behind those can
@@ -216,9 +213,9 @@ def _first_height(times: BlockTimes, tip: int, start: int, guess: int) -> int:
         BlockNotFound: A block is missing where there should be one.
         BlockCorrupt: Times are out of order as consensus doesn't allow.
     """
-    lowest = first = _crossing(times, tip, start, guess)
+    lowest = first = _crossing(times, start, guess)
     recent: deque[bool] = deque(maxlen=_MEDIAN_SPAN)
-    for height in range(first, tip + 1):
+    for height in range(first, times.tip + 1):
         late = times.time_at(height) >= start
         recent.append(late)
         if not late:
@@ -233,13 +230,13 @@ def _first_height(times: BlockTimes, tip: int, start: int, guess: int) -> int:
     return first
 
 
-def _crossing(times: BlockTimes, tip: int, start: int, guess: int) -> int:
+def _crossing(times: BlockTimes, start: int, guess: int) -> int:
     """Return some height at or after `start` with a block before it that isn't; tip + 1 for none.
 
     Steps go as far as the times suggest. Every third one halves what is left instead, so that
     odd times can't make it slow.
     """
-    before, after = -1, tip + 1
+    before, after = -1, times.tip + 1
     step = 0
     while after - before > 1:
         guess = min(max(guess, before + 1), after - 1)
@@ -277,8 +274,8 @@ def _first_height_v91(times: BlockTimes, newest: int, latest: int, start: int) -
     return at
 
 
-def _midnight(day: date) -> int:
-    """Return the first second of a day.
+def midnight(day: date) -> int:
+    """Return the first second of a day, since 1970 UTC.
 
     Raises:
         DayUnavailable: Its blocks could not be stamped: a header's time has 32 bits.
@@ -297,9 +294,9 @@ def _moment(time: int) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _unfinished(day: date, times: BlockTimes, tip: int) -> str:
+def _unfinished(day: date, times: BlockTimes) -> str:
     return (
         f"{day} isn't finished: its price stands when {CONFIRMATIONS} blocks have followed the "
-        f"first block of the next day, and {times.name} ends at block {tip} of "
-        f"{_moment(times.time_at(tip))}"
+        f"first block of the next day, and {times.name} ends at block {times.tip} "
+        f"of {_moment(times.time_at(times.tip))}"
     )

@@ -16,6 +16,7 @@ from requests.auth import HTTPBasicAuth
 from utxoracle import __version__
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings, variable_of
+from utxoracle.sources.answers import WRONG_ADDRESS
 from utxoracle.sources.deadline import AnswerTooSlow, DeadlineAdapter
 
 BLOCK_LIMIT = 4_200_000
@@ -64,7 +65,6 @@ _TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 
 _ADVICE = {401: "check user and password", 403: "check user and password"}
 _LATER = "try again later"
-_WRONG_PLACE = "is this the right address?"
 
 _USER = re.compile(r"((?:[a-z][a-z0-9+.-]*:/{0,2}|//)).*@", re.IGNORECASE)
 """The start of an address that holds a user. All up to the last @ counts, as a password may have
@@ -138,7 +138,7 @@ class Answer:
         except (ValueError, RecursionError):
             raise SourceError(
                 f"{self.source} answered {self.request} with something that isn't JSON "
-                f"({self.content_type or 'of no type'}); is this the right address?"
+                f"({self.content_type or 'of no type'}); {WRONG_ADDRESS}"
             ) from None
 
     def refused(self) -> SourceError:
@@ -155,7 +155,7 @@ class Answer:
             shown = f" ({location:.200})" if location else ""
             return f"give the address that it redirects to as the source{shown}"
         is_passing = self.status == 429 or self.status >= 500
-        return _ADVICE.get(self.status, _LATER if is_passing else _WRONG_PLACE)
+        return _ADVICE.get(self.status, _LATER if is_passing else WRONG_ADDRESS)
 
 
 class _Session(requests.Session):
@@ -248,7 +248,7 @@ class HttpClient:
             if len(body) > limit:
                 raise SourceError(
                     f"{self.name} sends more than the {limit:,} bytes that {request} can give; "
-                    "is this the right address?"
+                    f"{WRONG_ADDRESS}"
                 )
         return bytes(body)
 

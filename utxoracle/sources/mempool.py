@@ -4,7 +4,13 @@ from time import sleep
 
 from utxoracle.errors import BlockNotFound, SourceError
 from utxoracle.settings import Settings
-from utxoracle.sources.answers import checked_hash, checked_header, checked_height, checked_hex
+from utxoracle.sources.answers import (
+    WRONG_ADDRESS,
+    checked_hash,
+    checked_header,
+    checked_height,
+    checked_hex,
+)
 from utxoracle.sources.http import BLOCK_LIMIT, SMALL_LIMIT, Answer, Endpoint, HttpClient
 
 _BASES = ("/api/v1", "/api", "")
@@ -86,7 +92,7 @@ class MempoolSource:
         if answer.content_type != "application/octet-stream":
             raise SourceError(
                 f"{self.name} answered {answer.request} with {answer.content_type or 'no type'}, "
-                "not with a block; is this the right address?"
+                f"not with a block; {WRONG_ADDRESS}"
             )
         return answer.body
 
@@ -135,7 +141,7 @@ class MempoolSource:
                 failure = answer
         if failure is None:
             raise SourceError(
-                f"{self.name} has no mempool API at /api/v1, /api or /: is this the right address? "
+                f"{self.name} has no mempool API at /api/v1, /api or /: {WRONG_ADDRESS} "
                 "A back end in esplora mode serves no blocks; name its node: bitcoind+http://"
             )
         if failure.status >= 500:

@@ -177,7 +177,7 @@ def test_a_moved_tip_hides_the_blocks_above_it_from_every_route(small_chain, htt
         assert http.get(f"{server.url}/rest/chaininfo.json").json()["blocks"] == tip
         assert call(http, server.url, "getblockcount")[1]["result"] == tip
         assert call(http, server.url, "getblock", hidden, 0)[1]["error"]["code"] == -5
-        server.move_tip(tip + 1)
+        server.tip = tip + 1
         assert http.get(f"{server.url}/rest/block/{hidden}.bin").status_code == 200
 
 

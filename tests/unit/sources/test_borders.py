@@ -10,6 +10,7 @@ from utxoracle.bitcoin.header import parse_header, target_of
 from utxoracle.bitcoin.network import NETWORKS, REGTEST
 from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError
 from utxoracle.sources.borders import headers_behind, verify_day
+from utxoracle.sources.days import BlockTimes
 
 DAY = date(2025, 1, 2)
 MIDNIGHT = timegm(DAY.timetuple())
@@ -62,6 +63,10 @@ class Chain:
             for header in [parse_header(self.headers[height])]
         ]
 
+    def tip(self) -> tuple[int, str]:
+        height = max(self.headers)
+        return height, self.hash_at(height)
+
     def hash_at(self, height: int) -> str:
         if height not in self.headers:
             raise BlockNotFound(f"no block {height}")
@@ -73,20 +78,20 @@ class Chain:
 
 def test_a_whole_day_with_its_neighbours_is_proven():
     chain = Chain()
-    verify_day(chain, DAY, chain.scans(), STRICT)
+    verify_day(chain, BlockTimes(chain), DAY, chain.scans(), STRICT)
 
 
 @pytest.mark.parametrize("cut", [slice(1, None), slice(None, -1)])
 def test_a_part_of_a_day_is_not(cut):
     chain = Chain()
     with pytest.raises(SourceError, match="times for the blocks round 2025-01-02"):
-        verify_day(chain, DAY, chain.scans()[cut], STRICT)
+        verify_day(chain, BlockTimes(chain), DAY, chain.scans()[cut], STRICT)
 
 
 def test_six_blocks_behind_a_day_are_too_few():
     chain = Chain(bits_behind=(USUAL,) * 6)
     with pytest.raises(BlockNotFound):
-        verify_day(chain, DAY, chain.scans(), STRICT)
+        verify_day(chain, BlockTimes(chain), DAY, chain.scans(), STRICT)
 
 
 def test_a_header_that_follows_another_block_is_refused():
@@ -100,12 +105,12 @@ def test_a_header_that_follows_another_block_is_refused():
 def test_made_up_headers_at_the_easiest_target_end_no_day():
     chain = Chain(bits_behind=(EASIEST,) * 7)
     with pytest.raises(BlockCorrupt, match=f"header {FIRST + BLOCKS} .* easier than a block"):
-        verify_day(chain, DAY, chain.scans(), STRICT)
+        verify_day(chain, BlockTimes(chain), DAY, chain.scans(), STRICT)
 
 
 def test_networks_with_blocks_of_minimum_difficulty_allow_them():
     chain = Chain(bits_behind=(EASIEST,) * 7)
-    verify_day(chain, DAY, chain.scans(), REGTEST)
+    verify_day(chain, BlockTimes(chain), DAY, chain.scans(), REGTEST)
     assert [one.name for one in NETWORKS.values() if not one.allows_min_difficulty] == [
         "main",
         "signet",
@@ -117,8 +122,8 @@ def test_a_retarget_allows_four_times_the_target_from_its_height_on():
     assert target_of(four_times) == 4 * target_of(USUAL)
     # The second block behind the day is block 2016.
     chain = Chain(2010, (USUAL, four_times, *(four_times,) * 5))
-    verify_day(chain, DAY, chain.scans(), STRICT)
+    verify_day(chain, BlockTimes(chain), DAY, chain.scans(), STRICT)
     for bits in ((four_times,) * 7, (USUAL, EASIEST, *(USUAL,) * 5)):
         early = Chain(2010, bits)
         with pytest.raises(BlockCorrupt, match="easier than a block"):
-            verify_day(early, DAY, early.scans(), STRICT)
+            verify_day(early, BlockTimes(early), DAY, early.scans(), STRICT)
