@@ -1,18 +1,31 @@
 """Files that are whole or not there."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from utxoracle.errors import StorageError
 
+LEFT_OVER = re.compile(r"\.utxoracle\.[a-z0-9_]{8}")
+"""What a file is called that isn't whole yet; one that stays is of a process that was killed."""
 
-def write_atomically(path: Path, data: bytes) -> None:
+
+def write_atomically(
+    path: Path, data: bytes, *, mode: int | None = None, durable: bool = True
+) -> None:
     """Write `data` to `path` so that a crash leaves either the old file or the new one.
 
     The bytes go to a temporary file beside it, reach the disk, and take the name in one step.
 
     A symbolic link stays one: the file that it leads to is replaced.
+
+    Args:
+        path: The file.
+        data: All that it shall hold.
+        mode: Its permissions; what the umask leaves of 0o666 when not given.
+        durable: Whether the bytes must reach the disk first. Without it a loss of power may leave
+            a file that is cut short; only for what is checked when read and can be made anew.
 
     Raises:
         StorageError: The folder is missing, read-only or full, or `path` is not a plain file.
@@ -27,11 +40,13 @@ def write_atomically(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
             # mkstemp makes files private; what the user asked for follows their umask.
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fchmod(file.fileno(), 0o666 & ~_umask() if mode is None else mode)
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise StorageError(_told(path, error)) from None
     finally:
@@ -57,7 +72,7 @@ def writable_target(path: Path) -> Path:
     return target
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:

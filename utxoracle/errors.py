@@ -30,6 +30,10 @@ class BlockNotFound(SourceError):
     """Raised when a source has no block at a height, or none of a hash."""
 
 
+class ChainReorganised(SourceError):
+    """Raised when blocks that a source gave one after the other are not of one chain."""
+
+
 class DataError(UtxoracleError):
     """Raised when data arrived but must not be used."""
 
@@ -45,7 +49,15 @@ class WrongNetwork(DataError):
 
 
 class PriceImpossible(DataError):
-    """Raised when blocks are sound but hold no price that the method can find."""
+    """Raised when blocks are sound but hold no price that the method can find.
+
+    Attributes:
+        reason: Why, without naming the blocks and without advice.
+    """
+
+    def __init__(self, blocks: str, reason: str, advice: str) -> None:
+        super().__init__(f"{blocks}: {reason}; {advice}")
+        self.reason = reason
 
 
 class StorageError(UtxoracleError):

@@ -14,6 +14,22 @@ LONGEST_TIMEOUT = 3600
 SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:8332"
 
 
+_NOT_NEGATIVE = (
+    "workers",
+    "time_budget",
+    "stall_minutes",
+    "exchange_max_age",
+    "min_price",
+    "max_price",
+    "min_outputs",
+    "min_points",
+    "min_confidence",
+    "max_window_jump",
+    "max_day_jump",
+    "divergence",
+)
+
+
 def _setting(variable: str, default: Any, help_text: str) -> Any:
     return field(default=default, metadata={"variable": variable, "help": help_text})
 
@@ -27,6 +43,12 @@ class Settings:
 
     source: str | None = _setting(
         "UTXORACLE_SOURCE", None, "where blocks come from, for example " + SOURCE_EXAMPLES
+    )
+    data_dir: Path | None = _setting(
+        "UTXORACLE_DATA_DIR",
+        None,
+        "folder of the database; $XDG_DATA_HOME/utxoracle when not set, hence mostly "
+        "~/.local/share/utxoracle",
     )
     network: str | None = _setting(
         "UTXORACLE_NETWORK",
@@ -50,17 +72,75 @@ class Settings:
     workers: int = _setting(
         "UTXORACLE_WORKERS", 0, "processes that scan blocks side by side; 0: one for each core"
     )
+    time_budget: float = _setting(
+        "UTXORACLE_TIME_BUDGET",
+        6000.0,
+        "seconds after which a run that catches up ends, to be continued by the next",
+    )
+    stall_minutes: float = _setting(
+        "UTXORACLE_STALL_MINUTES", 180.0, "minutes without a block after which the chain stalls"
+    )
+    exchange_url: str | None = _setting(
+        "UTXORACLE_EXCHANGE_URL",
+        None,
+        "mempool back end to ask for exchange prices; the source when it is one and this isn't "
+        "set; none: ask nobody",
+    )
+    exchange_max_age: int = _setting(
+        "UTXORACLE_EXCHANGE_MAX_AGE",
+        7200,
+        "seconds that an exchange price may be older than its block",
+    )
+    exchange_timeout: float = _setting(
+        "UTXORACLE_EXCHANGE_TIMEOUT", 10.0, "seconds to wait for an answer with exchange prices"
+    )
+    min_price: float = _setting(
+        "UTXORACLE_MIN_PRICE", 10_000.0, "USD; a price below is stored as not valid"
+    )
+    max_price: float = _setting(
+        "UTXORACLE_MAX_PRICE", 500_000.0, "USD; a price above is stored as not valid"
+    )
+    min_outputs: int = _setting(
+        "UTXORACLE_MIN_OUTPUTS", 1000, "outputs; a price from fewer is stored as not valid"
+    )
+    min_points: int = _setting(
+        "UTXORACLE_MIN_POINTS", 500, "price points; a price from fewer is stored as not valid"
+    )
+    min_confidence: float = _setting(
+        "UTXORACLE_MIN_CONFIDENCE", 0.3, "a price of less confidence is stored as not valid"
+    )
+    max_window_jump: float = _setting(
+        "UTXORACLE_MAX_WINDOW_JUMP",
+        10.0,
+        "percent; a window price farther from the valid one of the block before is not valid",
+    )
+    max_day_jump: float = _setting(
+        "UTXORACLE_MAX_DAY_JUMP",
+        35.0,
+        "percent; a day's price farther from the valid one of the day before is not valid",
+    )
+    divergence: float = _setting(
+        "UTXORACLE_DIVERGENCE",
+        3.0,
+        "percent between on-chain and exchange price from which on they diverge",
+    )
 
     def __post_init__(self) -> None:
         """Refuse values that can't work, before anything is done with them."""
-        for name in ("connect_timeout", "read_timeout"):
+        for name in ("connect_timeout", "read_timeout", "exchange_timeout"):
             if not 0 < getattr(self, name) <= LONGEST_TIMEOUT:
                 raise UsageError(
                     f"{variable_of(name)} must be greater than 0 and at most {LONGEST_TIMEOUT} "
                     "seconds"
                 )
-        if self.workers < 0:
-            raise UsageError(f"{variable_of('workers')} must not be negative")
+        for name in _NOT_NEGATIVE:
+            # Written this way round so that NaN is refused too.
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{variable_of(name)} must not be negative")
+        if not self.min_price <= self.max_price:
+            raise UsageError(
+                f"{variable_of('min_price')} must not be greater than {variable_of('max_price')}"
+            )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -75,6 +155,25 @@ class Settings:
             if (text := environ.get(setting.metadata["variable"], "").strip())
         }
         return cls(**values)
+
+    def data_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Return the folder of the database, which need not be there.
+
+        Raises:
+            UsageError: It isn't set, and there is no home folder to look in.
+        """
+        if self.data_dir:
+            return self.data_dir
+        # XDG Base Directory Specification: a relative path counts as not set.
+        base = Path(environ.get("XDG_DATA_HOME", ""))
+        if base.is_absolute():
+            return base / "utxoracle"
+        try:
+            return Path.home() / ".local" / "share" / "utxoracle"
+        except RuntimeError:
+            raise UsageError(
+                f"there is no home folder for the database: set {variable_of('data_dir')}"
+            ) from None
 
     def network_name(self, source: str) -> str:
         """Return the network to expect of `source`: a simulated chain is always a regtest one.

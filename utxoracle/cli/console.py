@@ -45,6 +45,11 @@ def say(text: str, *, end_line: bool = True) -> None:
         give_up_output()
 
 
+def warn(text: str) -> None:
+    """Print a line on stderr that tells of no failure but deserves a look."""
+    click.echo(f"utxoracle: warning: {text}", err=True)
+
+
 def give_up_output() -> None:
     """Let nothing more be written, not even what is buffered when the process ends."""
     if sys.stdout:

@@ -1,24 +1,32 @@
 """`utxoracle price` and `utxoracle plot`: a price straight from a source."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from utxoracle.atomic import writable_target, write_atomically
-from utxoracle.bitcoin.network import NETWORKS, network_named
+from utxoracle.bitcoin.network import network_named
 from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, say, verbose_option
+from utxoracle.cli.options import (
+    json_option,
+    network_option,
+    settings_from,
+    source_option,
+    source_url,
+    worker_count,
+)
 from utxoracle.errors import UsageError
-from utxoracle.jobs.price import SELECTIONS, TILING, Answer, Question, price
-from utxoracle.settings import SOURCE_EXAMPLES, Settings
-from utxoracle.sources.factory import has_password, open_source
+from utxoracle.sources.days import SELECTIONS, TILING
+from utxoracle.sources.factory import open_source
+
+if TYPE_CHECKING:
+    from utxoracle.jobs.price import Answer
 
 STDOUT = "-"
 
@@ -41,17 +49,8 @@ def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--window", is_flag=True, help="The 144 blocks before the tip."),
         click.option("--from", "first", type=HEIGHT, help="First height (with --to)."),
         click.option("--to", "last", type=HEIGHT, help="Last height, inclusive."),
-        click.option(
-            "--source",
-            metavar="URL",
-            help=f"Where blocks come from [UTXORACLE_SOURCE]: {SOURCE_EXAMPLES}, files:DIR or "
-            "sim:seed=1,days=3.",
-        ),
-        click.option(
-            "--network",
-            type=click.Choice(list(NETWORKS)),
-            help="Network to expect [UTXORACLE_NETWORK]; main by default, regtest for sim:.",
-        ),
+        source_option,
+        network_option,
         verbose_option,
     ]
     for option in reversed(options):
@@ -61,7 +60,7 @@ def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("price", short_help="Find the price of a day, a window or a run of blocks.")
 @which_blocks
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def price_command(as_json: bool, **options: Any) -> None:
     """Find the price of a day, of the newest window, or of a run of blocks.
 
@@ -120,7 +119,9 @@ def _answer(
     last: int | None,
     source: str | None,
     network: str | None,
-) -> Answer:
+) -> "Answer":
+    from utxoracle.jobs.price import Question, price
+
     if (first is None) != (last is None):
         raise UsageError("--from and --to go together: give both heights")
     heights = None if first is None or last is None else (first, last)
@@ -134,35 +135,20 @@ def _answer(
         window=window,
         heights=heights,
     )
-    settings = Settings.from_environment()
-    url = _source_url(source, settings)
-    settings = replace(settings, source=url, network=network or settings.network)
+    settings = settings_from(source=source, network=network)
+    url = source_url(settings)
     expected = network_named(settings.network_name(url))
     with closing(open_source(url, settings)) as opened, progress_of("scanning") as progress:
         return price(
             opened,
             question,
             network=expected,
-            workers=settings.workers or len(os.sched_getaffinity(0)),
+            workers=worker_count(settings),
             progress=progress,
         )
 
 
-def _source_url(option: str | None, settings: Settings) -> str:
-    if option and has_password(option):
-        raise UsageError(
-            "a password on the command line shows in the list of processes; put the URL into "
-            "UTXORACLE_SOURCE, or use UTXORACLE_RPC_USER and UTXORACLE_RPC_PASSWORD_FILE"
-        )
-    url = option or settings.source
-    if not url:
-        raise UsageError(
-            f"no source of blocks: set UTXORACLE_SOURCE or --source, for example {SOURCE_EXAMPLES}"
-        )
-    return url
-
-
-def _as_json(answer: Answer) -> dict[str, Any]:
+def _as_json(answer: "Answer") -> dict[str, Any]:
     found = answer.estimate
     return {
         "price": found.price,
@@ -181,7 +167,7 @@ def _as_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _as_text(answer: Answer, seconds: float) -> str:
+def _as_text(answer: "Answer", seconds: float) -> str:
     found = answer.estimate
     what = answer.label or "price (no canonical name for these blocks)"
     rows = {

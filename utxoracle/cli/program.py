@@ -7,9 +7,11 @@ from contextlib import suppress
 import click
 
 from utxoracle import __version__
+from utxoracle.cli.analyze import analyze_command, init_db_command
 from utxoracle.cli.console import VERBOSE, give_up_output, say
 from utxoracle.cli.price import plot_command, price_command
 from utxoracle.cli.simulate import simulate_command
+from utxoracle.cli.status import status_command
 from utxoracle.errors import StorageError, UsageError, UtxoracleError
 
 
@@ -30,9 +32,15 @@ def cli(context: click.Context) -> None:
         say(context.get_help())
 
 
-cli.add_command(price_command)
-cli.add_command(plot_command)
-cli.add_command(simulate_command)
+for command in (
+    init_db_command,
+    analyze_command,
+    status_command,
+    price_command,
+    plot_command,
+    simulate_command,
+):
+    cli.add_command(command)
 
 
 def run() -> None:

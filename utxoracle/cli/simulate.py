@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from utxoracle.simulation.server import SimulationServer
 
 
-SERVING = ("host", "port", "tip", "block_every", "cookie_file", "no_rest")
+SERVING = ("host", "port", "tip", "block_every", "cookie_file", "no_rest", "delay")
 """The options that mean something to a server only."""
 
 
@@ -65,6 +65,14 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Write a cookie here, and want it for JSON-RPC.",
 )
 @click.option("--no-rest", is_flag=True, help="Answer as a bitcoind without rest=1: JSON-RPC only.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Take so long to read each raw block, as a busy server does.",
+)
 @verbose_option
 @click.pass_context
 def simulate_command(
@@ -79,6 +87,7 @@ def simulate_command(
     block_every: float | None,
     cookie_file: Path | None,
     no_rest: bool,
+    delay: float,
     **values: Any,
 ) -> None:
     """Make a chain of well-formed blocks whose true price is known.
@@ -91,7 +100,7 @@ def simulate_command(
       utxoracle price --source files:blocks --network regtest
       utxoracle simulate --days 3 --serve --port 18443
       utxoracle price --source bitcoind+http://127.0.0.1:18443 --network regtest
-      utxoracle simulate --serve --tip 1100 --block-every 30
+      utxoracle simulate --serve --tip 1100 --block-every 30 --delay 0.5
     """
     from utxoracle.jobs.simulate import serve_simulation
     from utxoracle.simulation.chain import SimulatedChain
@@ -117,6 +126,7 @@ def simulate_command(
             block_every=block_every,
             cookie_file=cookie_file,
             rest=not no_rest,
+            delay=delay,
             ready=_announce,
         )
 

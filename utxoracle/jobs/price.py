@@ -14,10 +14,12 @@ from utxoracle.errors import (
 )
 from utxoracle.jobs.scanning import Progress, scan_blocks
 from utxoracle.price.estimate import Estimate, estimate, estimate_day
-from utxoracle.price.window import gather, parent_heights
+from utxoracle.price.window import gather, link
 from utxoracle.sources.base import Source
 from utxoracle.sources.borders import headers_behind, verify_day, verify_day_v91
 from utxoracle.sources.days import (
+    TILING,
+    V91,
     BlockTimes,
     day_heights,
     day_heights_v91,
@@ -30,12 +32,8 @@ from utxoracle.sources.genesis import verify_network
 DAY_LABEL = "UTXOracle Consensus Price"
 WINDOW_LABEL = "UTXOracle Block Window Price"
 
-TILING = "tiling"
-V91 = "v9.1"
-SELECTIONS = (TILING, V91)
-
 LONGEST_RUN = 4320
-"""Blocks, about a month: their scans are held in memory together, some 90 kB each."""
+"""Blocks, about a month: their scans are held in memory together, some 200 kB each."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def price(
     elif day:
         verify_day(source, times, day, scans, network)
         label = _day_label(times, day, heights)
-    window = gather(scans, parent_heights(scans))
+    window = gather(link(scans))
     found = estimate_day(window) if day else estimate(window)
     return Answer(estimate=found, label=label, day=day, source=source.name)
 
@@ -135,7 +133,7 @@ def _last_day(times: BlockTimes, selection: str) -> date:
 def _day_heights(times: BlockTimes, day: date, selection: str) -> range:
     heights = day_heights_v91(times, day) if selection == V91 else day_heights(times, day)
     if not heights:
-        raise PriceImpossible(f"no block fell in {day}, so it has no price; ask for another day")
+        raise PriceImpossible(str(day), "no block fell in it", "ask for another day")
     if len(heights) > LONGEST_RUN:
         raise SourceError(
             f"{times.name} gives {day} {len(heights):,} blocks, which no day has; use another one"

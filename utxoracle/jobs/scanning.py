@@ -1,18 +1,16 @@
 """Fetching and scanning a run of blocks, in order, with a bounded number of them in memory."""
 
-import os
-import signal
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context, parent_process, resource_tracker
-from threading import Thread, current_thread, main_thread
+from contextlib import closing
+from queue import Full, Queue
+from threading import Event, Semaphore, Thread
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan, scan_block
-from utxoracle.errors import BlockCorrupt, SourceError
+from utxoracle.errors import BlockCorrupt, ChainReorganised
+from utxoracle.jobs.executor import scanning_executor
 from utxoracle.sources.base import Source
 
 Progress = Callable[[int, int], None]
@@ -21,8 +19,14 @@ Progress = Callable[[int, int], None]
 BLOCKS_WORTH_A_PROCESS = 12
 """Starting a process takes about as long as scanning so many blocks."""
 
-AHEAD = 2
-"""Blocks in flight for each worker: one being scanned and one waiting."""
+RAW_BLOCKS_AHEAD = 2
+"""Blocks in flight for each process: one being scanned and one waiting."""
+
+SCANS_AHEAD = 64
+"""Scans that may wait for whoever takes them, some 90 kB each."""
+
+_MOMENT = 0.2
+"""Seconds after which the thread that fetches looks whether anyone still wants its blocks."""
 
 
 def scan_blocks(
@@ -33,131 +37,158 @@ def scan_blocks(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> list[BlockScan]:
-    """Return the verified scans of the blocks at consecutive `heights`, ascending.
-
-    Blocks are fetched one after the other and scanned by up to `workers` processes meanwhile. A
-    block that fails verification is asked for once more.
-
-    Raises:
-        SourceError: The source failed, or the chain was reorganised during the reading.
-        BlockCorrupt: A block failed verification twice.
-    """
-    processes = min(workers, len(heights) // BLOCKS_WORTH_A_PROCESS)
-    try:
-        return _scan_blocks(source, heights, network, processes, progress)
-    except BrokenProcessPool:
-        # None could be started, or one was killed, by the kernel for its memory perhaps.
-        return _scan_blocks(source, heights, network, 1, progress)
-
-
-def _scan_blocks(
-    source: Source,
-    heights: Sequence[int],
-    network: Network,
-    processes: int,
-    progress: Progress | None,
-) -> list[BlockScan]:
+    """Return the verified scans of the blocks at consecutive `heights`; see `scan_chain`."""
     scans: list[BlockScan] = []
-    with _executor(processes) as executor:
-        for scan in _scan_in_order(source, heights, network, executor, AHEAD * max(processes, 1)):
-            if scans and scan.prev_hash != scans[-1].hash:
-                raise SourceError(
-                    f"{source.name}: block {scan.height} does not follow block "
-                    f"{scans[-1].height}; the chain was reorganised meanwhile, run again"
-                )
-            scans.append(scan)
-            if progress:
-                progress(len(scans), len(heights))
+    # A single process would only take the place of the thread: nothing else is to be done here.
+    processes = workers if workers > 1 else 0
+    for scan in scan_chain(source, heights, network=network, processes=processes):
+        scans.append(scan)
+        if progress:
+            progress(len(scans), len(heights))
     return scans
 
 
-@contextmanager
-def _executor(processes: int) -> Iterator[Executor]:
-    """Give what scans beside the fetching: a thread, or processes where they are worth it."""
-    executor = ThreadPoolExecutor(1) if processes < 2 else _start_processes(processes)
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
+def scan_chain(
+    source: Source, heights: Sequence[int], *, network: Network, processes: int
+) -> Generator[BlockScan, None, None]:
+    """Yield the verified scans of the blocks at consecutive `heights`, each linked to the last.
 
-
-def _start_processes(processes: int) -> Executor:
-    """Start processes that never see a Ctrl-C and end with this one.
+    Blocks are fetched ahead, one after the other, and scanned by up to `processes` processes, or
+    a thread where these would not be worth it. A block that fails verification is asked for once
+    more. Close the iterator when it isn't read to its end.
 
     Raises:
-        BrokenProcessPool: They can't be started.
+        ChainReorganised: A block does not follow the one before.
+        SourceError: The source failed.
+        BlockCorrupt: A block failed verification twice.
     """
-    with ExitStack() as on_failure:
-        try:
-            # Not fork: a copy of a process that has threads may hang.
-            executor = ProcessPoolExecutor(
-                processes, get_context("spawn"), initializer=_end_with_parent
-            )
-            on_failure.callback(executor.shutdown, cancel_futures=True)
-            with _interrupts_held_back():
-                for _ in range(processes):
-                    executor.submit(int)
-        except OSError as error:
-            raise BrokenProcessPool(f"no process can be started: {error}") from None
-        on_failure.pop_all()
-    return executor
+    previous: BlockScan | None = None
+    with closing(
+        scan_each(source, heights, source.hash_at, network=network, processes=processes)
+    ) as scans:
+        for scan in scans:
+            if previous and scan.prev_hash != previous.hash:
+                raise ChainReorganised(
+                    f"{source.name}: block {scan.height} does not follow block "
+                    f"{previous.height}; the chain was reorganised meanwhile, run again"
+                )
+            yield scan
+            previous = scan
 
 
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let the processes that are started meanwhile never see a Ctrl-C, and this one later.
+def scan_each(
+    source: Source,
+    heights: Sequence[int],
+    hash_at: Callable[[int], str],
+    *,
+    network: Network,
+    processes: int,
+) -> Generator[BlockScan, None, None]:
+    """Yield the verified scans of blocks that need not follow each other, else as `scan_chain`.
 
-    It reaches every process of a terminal, but what to do about it is for this one to say. The
-    others inherit that the signal is blocked. Here that isn't enough: another thread may take it.
-
-    Raises:
-        KeyboardInterrupt: There was one.
+    Args:
+        source: Where the bytes come from.
+        heights: The blocks' heights.
+        hash_at: Gives the hash of the block that is meant by a height.
+        network: The network that they belong to.
+        processes: How many may scan.
     """
-    if current_thread() is not main_thread():
-        # Ctrl-C is for the main thread; no other may say what a signal does.
-        yield
-        return
-    # Python's own helper process would unblock the signal when it starts.
-    resource_tracker.ensure_running()
-    seen: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    processes = min(processes, len(heights) // BLOCKS_WORTH_A_PROCESS)
+    done = 0
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if seen:
-        raise KeyboardInterrupt
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the one that started it was killed: nothing else would tell it."""
-    Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)
+        for scan in _scan_in_order(source, heights, hash_at, network, processes):
+            yield scan
+            done += 1
+    except BrokenProcessPool:
+        # None could be started, or one was killed, by the kernel for its memory perhaps.
+        yield from _scan_in_order(source, heights[done:], hash_at, network, 0)
 
 
 def _scan_in_order(
-    source: Source, heights: Sequence[int], network: Network, executor: Executor, ahead: int
+    source: Source,
+    heights: Sequence[int],
+    hash_at: Callable[[int], str],
+    network: Network,
+    processes: int,
 ) -> Iterator[BlockScan]:
-    waiting: deque[tuple[int, str, Future[BlockScan]]] = deque()
-    for height in heights:
-        block_hash = source.hash_at(height)
-        raw = source.raw_block(block_hash)
-        future = executor.submit(
-            scan_block, raw, expected_hash=block_hash, height=height, network=network
-        )
-        waiting.append((height, block_hash, future))
-        if len(waiting) >= ahead:
-            yield _scan_of(source, network, *waiting.popleft())
-    while waiting:
-        yield _scan_of(source, network, *waiting.popleft())
+    with scanning_executor(processes) as executor:
+
+        def submit(height: int, block_hash: str, raw: bytes) -> Future[BlockScan]:
+            return executor.submit(
+                scan_block, raw, expected_hash=block_hash, height=height, network=network
+            )
+
+        ahead = _Ahead(source, heights, hash_at, submit, RAW_BLOCKS_AHEAD * max(processes, 1))
+        try:
+            for height in heights:
+                yield _scan_of(source, network, height, *ahead.next())
+        finally:
+            ahead.stop()
+
+
+class _Ahead:
+    """Fetches blocks in a thread of its own and has them scanned, a bounded number ahead.
+
+    So a block is on its way while others are scanned, and while the scans are made use of.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        heights: Sequence[int],
+        hash_at: Callable[[int], str],
+        submit: Callable[[int, str, bytes], Future[BlockScan]],
+        raw_blocks: int,
+    ) -> None:
+        self._source = source
+        self._heights = heights
+        self._hash_at = hash_at
+        self._submit = submit
+        self._room = Semaphore(raw_blocks)
+        self._fetched: Queue[tuple[str, Future[BlockScan]] | BaseException] = Queue(SCANS_AHEAD)
+        self._stopped = Event()
+        # Nothing waits for its end: it may be waiting for a server that hangs.
+        Thread(target=self._fetch, daemon=True).start()
+
+    def next(self) -> tuple[str, Future[BlockScan]]:
+        """Return hash and future scan of the next block.
+
+        Raises:
+            Exception: What stopped the fetching.
+        """
+        fetched = self._fetched.get()
+        if isinstance(fetched, BaseException):
+            raise fetched
+        return fetched
+
+    def stop(self) -> None:
+        """Let nothing more be fetched."""
+        self._stopped.set()
+
+    def _fetch(self) -> None:
+        try:
+            for height in self._heights:
+                block_hash = self._hash_at(height)
+                raw = self._source.raw_block(block_hash)
+                while not self._room.acquire(timeout=_MOMENT):
+                    if self._stopped.is_set():
+                        return
+                if self._stopped.is_set():
+                    return
+                future = self._submit(height, block_hash, raw)
+                del raw
+                future.add_done_callback(lambda _: self._room.release())
+                self._put((block_hash, future))
+        except BaseException as error:
+            # Told to whoever takes the scans, behind those that are sound.
+            self._put(error)
+
+    def _put(self, fetched: tuple[str, Future[BlockScan]] | BaseException) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._fetched.put(fetched, timeout=_MOMENT)
+            except Full:
+                continue
 
 
 def _scan_of(

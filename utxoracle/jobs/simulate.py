@@ -20,6 +20,7 @@ def serve_simulation(
     block_every: float | None = None,
     cookie_file: Path | None = None,
     rest: bool = True,
+    delay: float = 0.0,
     ready: Callable[[SimulationServer], None],
 ) -> None:
     """Serve a simulated chain until a KeyboardInterrupt.
@@ -32,11 +33,12 @@ def serve_simulation(
         block_every: Seconds after which the next block is shown, as long as there is one.
         cookie_file: Where to write a fresh cookie that JSON-RPC then wants.
         rest: Whether to answer below `/rest`.
+        delay: Seconds that each raw block takes to be read.
         ready: Called once it listens.
 
     Raises:
-        UsageError: The address can't be listened on, there is no block at `tip`, or
-            `block_every` can't be waited for or comes without a tip.
+        UsageError: The address can't be listened on, there is no block at `tip`, `delay` or
+            `block_every` can't be waited for, or the latter comes without a tip.
         StorageError: The cookie can't be written, or would replace something else.
     """
     if block_every is not None:
@@ -47,7 +49,7 @@ def serve_simulation(
     pause = Event()
     try:
         with SimulationServer(
-            chain, host, port, tip=tip, cookie_file=cookie_file, rest=rest
+            chain, host, port, tip=tip, cookie_file=cookie_file, rest=rest, delay=delay
         ) as server:
             ready(server)
             while not pause.wait(block_every):

@@ -40,11 +40,12 @@ def central(points: NDArray[np.float64], low: float, high: float) -> CentralPric
     above = sums[-1] - sums
     distances = (inside * index - below) + (above - inside * (len(inside) - 1 - index))
     middle = float(inside[np.argmin(distances)])
-    return CentralPrice(middle, _median(np.sort(np.abs(inside - middle))), len(inside))
+    return CentralPrice(middle, _median(np.abs(inside - middle)), len(inside))
 
 
-def _median(ascending: NDArray[np.float64]) -> float:
-    half = len(ascending) // 2
-    if len(ascending) % 2:
-        return float(ascending[half])
-    return float((ascending[half - 1] + ascending[half]) / 2)
+def _median(values: NDArray[np.float64]) -> float:
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    middle = np.partition(values, (half - 1, half))
+    return float((middle[half - 1] + middle[half]) / 2)

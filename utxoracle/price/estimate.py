@@ -1,6 +1,7 @@
 """The whole method: from the outputs of a run of blocks to one price (algorithm A3 to A7)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from utxoracle.errors import PriceImpossible
 from utxoracle.price.central import central
 from utxoracle.price.confidence import CENTRAL_BAND, confidence
-from utxoracle.price.histogram import clean, count
+from utxoracle.price.histogram import clean
 from utxoracle.price.points import price_points
 from utxoracle.price.rough import rough_price
 from utxoracle.price.window import Window
@@ -34,8 +35,7 @@ class Estimate:
         slide: Position of the stencils with the best score, in bins.
         slide_score: Its score.
         rival_score: The best score at least 9 bins away.
-        point_heights: int64[points], the height of each point's block, ascending.
-        point_prices: float64[points], its price in USD.
+        window: The blocks that were priced.
     """
 
     price: float
@@ -50,13 +50,33 @@ class Estimate:
     slide: int
     slide_score: float
     rival_score: float
-    point_heights: NDArray[np.int64]
-    point_prices: NDArray[np.float64]
+    window: Window = field(repr=False)
 
     @property
     def blocks(self) -> int:
         """Number of blocks."""
-        return self.last_height - self.first_height + 1
+        return self.window.blocks
+
+    @property
+    def point_heights(self) -> NDArray[np.int64]:
+        """int64[points]: the height of each point's block, ascending."""
+        return self._points[0]
+
+    @property
+    def point_prices(self) -> NDArray[np.float64]:
+        """float64[points]: the price of each point in USD, in the order of v9.1."""
+        return self._points[1]
+
+    @cached_property
+    def _points(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        # Not made with the estimate: of a hundred windows in a row only the newest is plotted.
+        heights, ordered = [], []
+        for block, (amounts, places) in zip(self.window.linked, self.window.usable(), strict=True):
+            which, prices = price_points(amounts, self.rough_price)
+            # A stable sort keeps the points of one amount in the order of the dollars.
+            ordered.append(prices[np.argsort(places[which], kind="stable")])
+            heights.append(np.full(len(prices), block.height))
+        return np.concatenate(heights), np.concatenate(ordered)
 
 
 def estimate_day(window: Window) -> Estimate:
@@ -67,8 +87,10 @@ def estimate_day(window: Window) -> Estimate:
     """
     if window.blocks < MIN_DAY_BLOCKS:
         raise PriceImpossible(
-            f"{_named(window)}: a day needs at least {MIN_DAY_BLOCKS} blocks for a price, "
-            f"and this one has {window.blocks}; price them with --from and --to instead"
+            _named(window),
+            f"a day needs at least {MIN_DAY_BLOCKS} blocks for a price, and this one has "
+            f"{window.blocks}",
+            "price them with --from and --to instead",
         )
     return estimate(window)
 
@@ -79,25 +101,31 @@ def estimate(window: Window) -> Estimate:
     Raises:
         PriceImpossible: There are no outputs, no peak, or no point near the rough price.
     """
-    shares = clean(count(window.amounts))
+    shares = clean(window.counts)
     if not shares.any():
         raise PriceImpossible(
-            f"{_named(window)}: no output of 0.00001 to 100 BTC passes the filters; "
-            "take more blocks"
+            _named(window),
+            "no output of 0.00001 to 100 BTC passes the filters",
+            "take more blocks",
         )
     rough = rough_price(shares)
     if rough is None:
         raise PriceImpossible(
-            f"{_named(window)}: no round dollar amounts stand out among {len(window.amounts):,} "
-            "outputs; take more blocks"
+            _named(window),
+            f"no round dollar amounts stand out among {window.outputs:,} outputs",
+            "take more blocks",
         )
-    which, prices = price_points(window.amounts, rough.price)
+    prices = np.concatenate(
+        [price_points(amounts, rough.price)[1] for amounts, _ in window.usable()]
+    )
     band = CENTRAL_BAND * rough.price
     middle = central(prices, rough.price - band, rough.price + band)
     if middle is None:
         raise PriceImpossible(
-            f"{_named(window)}: no price point lies within 5 % of the rough price of "
-            f"${rough.price:,}, of {len(prices):,} in all; take more blocks"
+            _named(window),
+            f"no price point lies within 5 % of the rough price of ${rough.price:,}, of "
+            f"{len(prices):,} in all",
+            "take more blocks",
         )
     return Estimate(
         price=middle.price,
@@ -111,15 +139,14 @@ def estimate(window: Window) -> Estimate:
             rival_spike_score=rough.rival_spike_score,
         ),
         tx_count=window.tx_count,
-        outputs=len(window.amounts),
+        outputs=window.outputs,
         points=len(prices),
         first_height=window.first_height,
         last_height=window.last_height,
         slide=rough.slide,
         slide_score=rough.score,
         rival_score=rough.rival_score,
-        point_heights=window.heights[which],
-        point_prices=prices,
+        window=window,
     )
 
 

@@ -39,9 +39,9 @@ def bin_of(amounts: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.searchsorted(EDGES, amounts, side="right") - 1
 
 
-def count(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many of `amounts` (BTC) each bin holds: float64[2401]."""
-    return np.bincount(bin_of(amounts), minlength=len(EDGES)).astype(np.float64)
+def count(bins: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return how often each bin occurs among `bins`: float64[2401]."""
+    return np.bincount(bins, minlength=len(EDGES)).astype(np.float64)
 
 
 def clean(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -51,18 +51,20 @@ def is_round_btc(amounts: NDArray[np.float64]) -> NDArray[np.bool_]:
 def price_points(
     amounts: NDArray[np.float64], rough: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the price points of `amounts` (BTC) near the rough price in whole dollars.
+    """Return the price points of `amounts` near the rough price in whole dollars.
 
     One amount may stand for several dollar amounts and then gives as many points.
 
+    Args:
+        amounts: In BTC, ascending, none of them round.
+        rough: The rough price.
+
     Returns:
-        Two arrays of one length, in v9.1's order (amount by amount, dollars ascending): the index
-        of each point's amount, and its price in USD.
+        Two arrays of one length, dollar amount by dollar amount, ascending: the index of each
+        point's amount, and its price in USD.
     """
-    candidates = np.flatnonzero(~is_round_btc(amounts))
-    usable = amounts[candidates]
     worth = np.array([usd / rough for usd in USD_AMOUNTS])
-    low, high = worth - USD_TOLERANCE * worth, worth + USD_TOLERANCE * worth
-    near = (low < usable[:, np.newaxis]) & (usable[:, np.newaxis] < high)
-    which, usd = np.nonzero(near)
-    return candidates[which], np.array(USD_AMOUNTS)[usd] / usable[which]
+    begins = np.searchsorted(amounts, worth - USD_TOLERANCE * worth, side="right")
+    ends = np.searchsorted(amounts, worth + USD_TOLERANCE * worth, side="left")
+    which = np.concatenate([np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)])
+    return which, np.repeat(USD_AMOUNTS, ends - begins) / amounts[which]

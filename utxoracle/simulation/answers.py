@@ -13,13 +13,17 @@ class Request:
     """A request, taken apart.
 
     Attributes:
-        path: The path, without the query.
+        method: GET, HEAD or POST.
+        target: Path and query as they were sent.
+        path: The path, unescaped and without the query.
         query: The first value of every name in the query.
         accept: The Accept header; empty without one.
         authorization: The Authorization header; empty without one.
         body: What came with a POST.
     """
 
+    method: str
+    target: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
     accept: str = ""

@@ -5,13 +5,13 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from utxoracle.bitcoin.encoding import hash_to_hex
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.errors import BlockNotFound
 from utxoracle.simulation.answers import JSON, OCTETS, TEXT, Answer, Request, compact_json
-from utxoracle.simulation.view import ChainView
+from utxoracle.simulation.view import BlockPlace, ChainView, ReadBlock
 
 HTML = "text/html; charset=ISO-8859-1"
 TARGET = "7fffff" + 58 * "0"
@@ -38,21 +38,17 @@ class BitcoindRoutes:
     """Answers for `/rest/…` and for JSON-RPC.
 
     Args:
-        view: The chain as far as it is known.
+        view: The chain as it is known when the request comes.
+        read_block: Gives a raw block to send.
         credentials: The `user:password` pairs that may call; with none, everybody may.
     """
 
-    def __init__(self, view: ChainView, credentials: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, view: ChainView, read_block: ReadBlock, credentials: tuple[str, ...]
+    ) -> None:
         self._view = view
+        self._read_block = read_block
         self._credentials = credentials
-        self._methods: dict[str, Callable[..., object]] = {
-            "getblockcount": self._getblockcount,
-            "getbestblockhash": self._getbestblockhash,
-            "getblockhash": self._getblockhash,
-            "getblock": self._getblock,
-            "getblockheader": self._getblockheader,
-            "getblockchaininfo": self._chain_info,
-        }
 
     def rest(self, request: Request) -> Answer:
         """Return the answer to a GET below `/rest`."""
@@ -114,11 +110,13 @@ class BitcoindRoutes:
         return 200, {"result": result, "error": None, "id": identity}
 
     def _dispatch(self, method: object, params: Any) -> object:
-        handler = self._methods.get(method) if isinstance(method, str) else None
+        handler = self._METHODS.get(method) if isinstance(method, str) else None
         if handler is None:
             raise _RpcError(METHOD_NOT_FOUND, "Method not found")
         try:
-            return handler(**params) if isinstance(params, dict) else handler(*params)
+            if isinstance(params, dict):
+                return handler(self, **params)
+            return handler(self, *params)
         except TypeError:
             raise _RpcError(-1, f"{method}: wrong number or kind of parameters") from None
 
@@ -135,23 +133,23 @@ class BitcoindRoutes:
             raise _RpcError(INVALID_PARAMETER, "Block height out of range") from None
 
     def _getblock(self, blockhash: str, verbosity: int = 1) -> str:
-        height = self._rpc_height(blockhash)
+        place = self._rpc_find(blockhash)
         if verbosity != 0:
             raise _RpcError(INVALID_PARAMETER, "the simulation has getblock with verbosity 0 only")
-        return self._view.chain.raw_block(height).hex()
+        return self._read_block(place).hex()
 
     def _getblockheader(self, blockhash: str, verbose: bool = True) -> object:
-        height = self._rpc_height(blockhash)
-        return self._header_facts(height) if verbose else self._view.chain.header(height).hex()
+        place = self._rpc_find(blockhash)
+        return self._header_facts(place) if verbose else _header_at(place).hex()
 
-    def _rpc_height(self, block_hash: str) -> int:
+    def _rpc_find(self, block_hash: str) -> BlockPlace:
         if len(block_hash) != 64:
             raise _RpcError(
                 INVALID_PARAMETER,
                 f"blockhash must be of length 64 (not {len(block_hash)}, for '{block_hash}')",
             )
         try:
-            return self._view.height_of(block_hash.lower())
+            return self._view.find(block_hash.lower())
         except BlockNotFound:
             raise _RpcError(INVALID_ADDRESS_OR_KEY, "Block not found") from None
 
@@ -159,10 +157,10 @@ class BitcoindRoutes:
         if not BLOCK_HASH.fullmatch(block_hash):
             return _text(400, f"Invalid hash: {block_hash}")
         try:
-            height = self._view.height_of(block_hash.lower())
+            place = self._view.find(block_hash.lower())
         except BlockNotFound:
             return _text(404, f"{block_hash} not found")
-        return _binary_or_hex(self._view.chain.raw_block(height), form)
+        return _binary_or_hex(self._read_block(place), form)
 
     def _rest_hash(self, height: str, form: str) -> Answer:
         if not re.fullmatch(r"[0-9]{1,9}", height):
@@ -183,31 +181,39 @@ class BitcoindRoutes:
             return _text(400, message + count)
         if not BLOCK_HASH.fullmatch(block_hash):
             return _text(400, f"Invalid hash: {block_hash}")
-        try:
-            first = self._view.height_of(block_hash.lower())
-        except BlockNotFound:
-            heights = []
-        else:
-            heights = [one for one in range(first, first + int(count)) if self._view.has(one)]
+        places = self._places_from(block_hash.lower(), int(count))
         if form == "json":
-            return _json([self._header_facts(height) for height in heights])
-        return _binary_or_hex(b"".join(map(self._view.chain.header, heights)), form)
+            return _json([self._header_facts(place) for place in places])
+        return _binary_or_hex(b"".join(map(_header_at, places)), form)
 
-    def _header_facts(self, height: int) -> dict[str, object]:
+    def _places_from(self, block_hash: str, count: int) -> list[BlockPlace]:
+        """Return a block of the best chain and those after it; none if it isn't of that chain."""
         view = self._view
-        raw = view.chain.header(height)
+        try:
+            first = view.find(block_hash)
+        except BlockNotFound:
+            return []
+        if first.is_stale:
+            return []
+        heights = range(first.height, first.height + count)
+        return [BlockPlace(view.chain, height) for height in heights if view.has(height)]
+
+    def _header_facts(self, place: BlockPlace) -> dict[str, object]:
+        view = self._view
+        chain, height = place.chain, place.height
+        raw = chain.header(height)
         header = parse_header(raw)
-        tx_count = view.chain.facts_at(height).tx_count if height else 1
+        tx_count = chain.facts_at(height).tx_count if height else 1
         version = int.from_bytes(raw[:4], "little")
         facts: dict[str, object] = {
             "hash": header.hash,
-            "confirmations": view.tip - height + 1,
+            "confirmations": -1 if place.is_stale else view.tip - height + 1,
             "height": height,
             "version": version,
             "versionHex": f"{version:08x}",
             "merkleroot": hash_to_hex(header.merkle_root),
             "time": header.time,
-            "mediantime": view.median_time(height),
+            "mediantime": chain.median_time_at(height),
             "nonce": int.from_bytes(raw[76:80], "little"),
             "bits": f"{header.bits:08x}",
             "target": TARGET,
@@ -217,7 +223,7 @@ class BitcoindRoutes:
         }
         if height:
             facts["previousblockhash"] = header.prev_hash
-        if view.has(height + 1):
+        if view.has(height + 1) and not place.is_stale:
             facts["nextblockhash"] = view.hash_at(height + 1)
         return facts
 
@@ -233,7 +239,7 @@ class BitcoindRoutes:
             "target": TARGET,
             "difficulty": DIFFICULTY,
             "time": chain.time_at(tip),
-            "mediantime": self._view.median_time(tip),
+            "mediantime": chain.median_time_at(tip),
             "verificationprogress": 1,
             "initialblockdownload": False,
             "chainwork": _chain_work(tip),
@@ -241,6 +247,19 @@ class BitcoindRoutes:
             "pruned": False,
             "warnings": [],
         }
+
+    _METHODS: ClassVar[dict[str, Callable[..., object]]] = {
+        "getblockcount": _getblockcount,
+        "getbestblockhash": _getbestblockhash,
+        "getblockhash": _getblockhash,
+        "getblock": _getblock,
+        "getblockheader": _getblockheader,
+        "getblockchaininfo": _chain_info,
+    }
+
+
+def _header_at(place: BlockPlace) -> bytes:
+    return place.chain.header(place.height)
 
 
 def _chain_work(height: int) -> str:

@@ -1,6 +1,5 @@
 """The exchange prices that a mempool back end would have stored: whole USD, once an hour."""
 
-from bisect import bisect_right
 from collections.abc import Mapping
 
 from utxoracle.simulation.view import ChainView
@@ -29,35 +28,29 @@ class ExchangePrices:
     """
 
     def __init__(self, view: ChainView) -> None:
-        self._view = view
-        chain = view.chain
-        heights = range(chain.first_height, chain.tip_height + 1)
-        self._times = [chain.time_at(height) for height in heights]
-        self._prices = [chain.price_at(height) for height in heights]
-        self._first_hour = self._times[0] // HOUR
+        self._chain = view.chain
+        self._first_hour = self._chain.time_at(self._chain.first_height) // HOUR
+        self._last_hour = self._chain.time_at(view.tip) // HOUR
 
     def latest(self) -> dict[str, int]:
         """Return the newest row in all currencies."""
-        return self._row(self._last_hour(), None)
+        return self._row(self._last_hour, None)
 
     def at(self, time: int, currency: str | None) -> dict[str, int]:
         """Return the last row at or before `time`, in all currencies when `currency` is None."""
-        hour = min(time // HOUR, self._last_hour())
+        hour = min(time // HOUR, self._last_hour)
         if hour < self._first_hour:
             return {"time": ANCIENT_TIME, **_amounts(0, currency)}
         return self._row(hour, currency)
 
     def all(self, currency: str | None) -> list[dict[str, int]]:
         """Return every row, the newest first."""
-        hours = range(self._last_hour(), self._first_hour - 1, -1)
+        hours = range(self._last_hour, self._first_hour - 1, -1)
         return [self._row(hour, currency) for hour in hours]
 
-    def _last_hour(self) -> int:
-        return self._view.chain.time_at(self._view.tip) // HOUR
-
     def _row(self, hour: int, currency: str | None) -> dict[str, int]:
-        newest = max(0, bisect_right(self._times, hour * HOUR) - 1)
-        return {"time": hour * HOUR, **_amounts(round(self._prices[newest]), currency)}
+        price = self._chain.price_at(self._chain.newest_at(hour * HOUR))
+        return {"time": hour * HOUR, **_amounts(round(price), currency)}
 
 
 def _amounts(usd: int, currency: str | None) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import ClassVar
 
 from utxoracle.bitcoin.encoding import hash_to_hex
 from utxoracle.bitcoin.header import parse_header
@@ -10,7 +11,7 @@ from utxoracle.bitcoin.walk import walk
 from utxoracle.errors import BlockNotFound
 from utxoracle.simulation.answers import JSON, OCTETS, TEXT, Answer, Request, compact_json
 from utxoracle.simulation.exchange import RATES, ExchangePrices
-from utxoracle.simulation.view import ChainView
+from utxoracle.simulation.view import BlockPlace, ChainView, ReadBlock
 
 PREFIX = "/api/v1"
 FRONT_END_PREFIX = "/api"
@@ -56,23 +57,15 @@ class MempoolRoutes:
 
     The front end takes `/api/X` for `/api/v1/X`. The true price plays the exchanges', as on
     mainnet: a back end of a test network has none.
+
+    Args:
+        view: The chain as it is known when the request comes.
+        read_block: Gives a raw block to send.
     """
 
-    def __init__(self, view: ChainView) -> None:
+    def __init__(self, view: ChainView, read_block: ReadBlock) -> None:
         self._view = view
-        self._exchange = ExchangePrices(view)
-        self._routes: tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...] = (
-            (re.compile(r"/blocks/tip/height"), self._tip_height),
-            (re.compile(r"/blocks/tip/hash"), self._tip_hash),
-            (re.compile(r"/block-height/([^/]+)"), self._block_height),
-            (re.compile(r"/block/([^/]+)"), self._block),
-            (re.compile(r"/block/([^/]+)/header"), self._header),
-            (re.compile(r"/block/([^/]+)/raw"), self._raw),
-            (re.compile(r"/block/([^/]+)/txids"), self._txids),
-            (re.compile(r"/prices"), self._prices),
-            (re.compile(r"/historical-price"), self._historical_price),
-            (re.compile(r"/backend-info"), self._backend_info),
-        )
+        self._read_block = read_block
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to a GET."""
@@ -80,10 +73,10 @@ class MempoolRoutes:
         if not path.startswith(PREFIX + "/") and path.startswith(FRONT_END_PREFIX + "/"):
             path = PREFIX + path.removeprefix(FRONT_END_PREFIX)
         route = path.removeprefix(PREFIX) if path.startswith(PREFIX + "/") else ""
-        for pattern, handler in self._routes:
+        for pattern, handler in self._ROUTES:
             if found := pattern.fullmatch(route):
                 try:
-                    return handler(request, *found.groups())
+                    return handler(self, request, *found.groups())
                 except _Failed as error:
                     return _error(request, error.status, str(error))
         return no_such_route("GET", path)
@@ -104,8 +97,8 @@ class MempoolRoutes:
             raise failure from None
 
     def _block(self, _: Request, block_hash: str) -> Answer:
-        height = self._height(block_hash, "Failed to get block")
-        chain = self._view.chain
+        place = self._find(block_hash, "Failed to get block")
+        chain, height = place.chain, place.height
         header = parse_header(chain.header(height))
         raw = chain.raw_block(height)
         weight, tx_count = (
@@ -126,39 +119,49 @@ class MempoolRoutes:
             "size": len(raw),
             "weight": weight,
             "previousblockhash": header.prev_hash if height else None,
-            "mediantime": self._view.median_time(height),
-            "stale": False,
+            "mediantime": chain.median_time_at(height),
+            **self._standing(place),
             "extras": {"header": raw[:80].hex()},
         }
         return Answer(200, JSON + UTF8, compact_json(facts))
 
+    def _standing(self, place: BlockPlace) -> dict[str, object]:
+        """Return what tells a stale block, and the best chain's block at its height."""
+        if not place.is_stale:
+            return {"stale": False}
+        # The back end takes a number for True once its database holds both blocks.
+        if not self._view.has(place.height):
+            return {"stale": 1}
+        return {"stale": 1, "canonical": self._view.hash_at(place.height)}
+
     def _header(self, _: Request, block_hash: str) -> Answer:
-        height = self._height(block_hash, "Failed to get block header")
-        return Answer(200, TEXT + UTF8, self._view.chain.header(height).hex().encode())
+        place = self._find(block_hash, "Failed to get block header")
+        return Answer(200, TEXT + UTF8, place.chain.header(place.height).hex().encode())
 
     def _raw(self, _: Request, block_hash: str) -> Answer:
-        height = self._height(block_hash, "Failed to get raw block")
-        return Answer(200, OCTETS, self._view.chain.raw_block(height))
+        place = self._find(block_hash, "Failed to get raw block")
+        return Answer(200, OCTETS, self._read_block(place))
 
     def _txids(self, _: Request, block_hash: str) -> Answer:
-        height = self._height(block_hash, "Failed to get txids for block")
-        raw = self._view.chain.raw_block(height)
+        place = self._find(block_hash, "Failed to get txids for block")
+        raw = place.chain.raw_block(place.height)
         txids = [hash_to_hex(txid) for txid in hash_transactions(raw, walk(raw))]
         return Answer(200, JSON + UTF8, compact_json(txids))
 
     def _prices(self, _: Request) -> Answer:
-        return Answer(200, JSON + UTF8, compact_json(self._exchange.latest()))
+        return Answer(200, JSON + UTF8, compact_json(ExchangePrices(self._view).latest()))
 
     def _historical_price(self, request: Request) -> Answer:
         currency = request.query.get("currency")
         if currency is not None and currency != "USD" and currency not in RATES:
             return Answer(200, None, b"")
+        exchange = ExchangePrices(self._view)
         timestamp = request.query.get("timestamp", "")
         # The back end reads what isn't a number as no time at all, and then gives every row.
         prices = (
-            [self._exchange.at(int(timestamp), currency)]
+            [exchange.at(int(timestamp), currency)]
             if re.fullmatch(r"[0-9]{1,12}", timestamp)
-            else self._exchange.all(currency)
+            else exchange.all(currency)
         )
         rates = {f"USD{name}": rate for name, rate in RATES.items()}
         return Answer(200, JSON + UTF8, compact_json({"prices": prices, "exchangeRates": rates}))
@@ -166,8 +169,8 @@ class MempoolRoutes:
     def _backend_info(self, _: Request) -> Answer:
         return Answer(200, JSON + UTF8, compact_json(BACKEND_INFO))
 
-    def _height(self, block_hash: str, failure: str) -> int:
-        """Return the height of a block.
+    def _find(self, block_hash: str, failure: str) -> BlockPlace:
+        """Return where a block stands.
 
         Raises:
             _Failed: The hash isn't one (400), or no block has it (500 with `failure`).
@@ -175,9 +178,22 @@ class MempoolRoutes:
         if not BLOCK_HASH.fullmatch(block_hash):
             raise _Failed(400, "Invalid block hash")
         try:
-            return self._view.height_of(block_hash.lower())
+            return self._view.find(block_hash.lower())
         except BlockNotFound:
             raise _Failed(500, failure) from None
+
+    _ROUTES: ClassVar[tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...]] = (
+        (re.compile(r"/blocks/tip/height"), _tip_height),
+        (re.compile(r"/blocks/tip/hash"), _tip_hash),
+        (re.compile(r"/block-height/([^/]+)"), _block_height),
+        (re.compile(r"/block/([^/]+)"), _block),
+        (re.compile(r"/block/([^/]+)/header"), _header),
+        (re.compile(r"/block/([^/]+)/raw"), _raw),
+        (re.compile(r"/block/([^/]+)/txids"), _txids),
+        (re.compile(r"/prices"), _prices),
+        (re.compile(r"/historical-price"), _historical_price),
+        (re.compile(r"/backend-info"), _backend_info),
+    )
 
 
 def no_such_route(method: str, path: str) -> Answer:

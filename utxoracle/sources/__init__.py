@@ -1,1 +1,1 @@
-"""Where blocks come from."""
+"""Where blocks and exchange prices come from."""

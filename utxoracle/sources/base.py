@@ -13,13 +13,20 @@ class Source(Protocol):
     Attributes:
         name: Kind and place, for people and logs, such as `bitcoind 127.0.0.1:8332`.
         may_lack_genesis: Whether block 0, which tells the network, need not be there.
+        route: How the server is to be asked, as far as that was found out (a path, a kind of
+            interface): worth keeping for the next run. What is set is tried first, and looked up
+            again when it doesn't serve. None where there is nothing to find out.
     """
 
     name: str
     may_lack_genesis: bool
+    route: str | None
 
     def tip(self) -> tuple[int, str]:
         """Return height and hash of the newest block of the best chain."""
+
+    def tip_hash(self) -> str:
+        """Return the hash of that block: one request, once the route is known."""
 
     def hash_at(self, height: int) -> str:
         """Return the hash of the block at `height` on the best chain.

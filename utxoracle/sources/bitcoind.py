@@ -1,5 +1,6 @@
 """Blocks from Bitcoin Core: over REST where it is on, else over JSON-RPC."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,14 +21,23 @@ from utxoracle.sources.http import (
     Credentials,
     Endpoint,
     HttpClient,
+    Timeouts,
 )
 
 _MISC_ERROR, _NOT_FOUND, _OUT_OF_RANGE, _LOADING = -1, -5, -8, -28
 """Codes of JSON-RPC errors (Bitcoin Core, rpc/protocol.h)."""
 
+_CHAIN_INFO = "/rest/chaininfo.json"
+
 
 class _Interface(Protocol):
-    """The four questions, as one of bitcoind's two interfaces asks them."""
+    """The four questions, as one of bitcoind's two interfaces asks them.
+
+    Attributes:
+        route: What a source calls it.
+    """
+
+    route: str
 
     def info(self) -> Any:
         """Return what `getblockchaininfo` tells."""
@@ -56,15 +66,27 @@ class BitcoindSource:
     may_lack_genesis = False
 
     def __init__(self, endpoint: Endpoint, settings: Settings, cookie: Path | None) -> None:
-        self._client = HttpClient("bitcoind", endpoint, settings)
-        self._cookie = cookie
-        self._credentials = endpoint.credentials or _password_of(settings)
+        self._client = HttpClient("bitcoind", endpoint, Timeouts.for_blocks(settings))
+        credentials = endpoint.credentials or _password_of(settings)
+        self._rest = _Rest(self._client)
+        self._rpc = _Rpc(self._client, cookie, credentials)
         self._known_interface: _Interface | None = None
+        self._likely_route: str | None = None
         self.name = self._client.name
+
+    @property
+    def route(self) -> str | None:
+        """The interface that is used, `rest` or `rpc`; see `Source`."""
+        return self._known_interface.route if self._known_interface else self._likely_route
+
+    @route.setter
+    def route(self, interface: str | None) -> None:
+        self._known_interface = None
+        self._likely_route = interface if interface in (_Rest.route, _Rpc.route) else None
 
     def tip(self) -> tuple[int, str]:
         """Return height and hash of the newest block; a node that is still syncing has none."""
-        info = self._interface.info()
+        info = self._info()
         if not isinstance(info, dict):
             raise SourceError(f"{self.name} told nothing about its chain; is it a bitcoind?")
         height = checked_height(info.get("blocks"), self.name)
@@ -74,6 +96,10 @@ class BitcoindSource:
                 "again when it has caught up"
             )
         return height, checked_hash(info.get("bestblockhash"), self.name)
+
+    def tip_hash(self) -> str:
+        """Return the hash of that block; a node that is still syncing has none."""
+        return self.tip()[1]
 
     def hash_at(self, height: int) -> str:
         """Return the hash of the block at `height`; see `Source.hash_at`."""
@@ -91,29 +117,44 @@ class BitcoindSource:
         """Close the connections."""
         self._client.close()
 
+    def _info(self) -> Any:
+        """Return what the node tells of its chain: one request, where the route is known."""
+        if self._known_interface is None and self._likely_route == _Rpc.route:
+            # A failure is told by the look-up, or mended: REST may have been switched on.
+            with suppress(SourceError):
+                return self._rpc.info()
+        if self._known_interface is None:
+            self._known_interface, answer = self._look_up()
+            if self._known_interface is self._rest:
+                return answer.json()
+        return self._known_interface.info()
+
     @property
     def _interface(self) -> _Interface:
+        """The interface to ask for blocks: REST if it is on by now, which is worth a request."""
         if self._known_interface is None:
-            answer = self._client.get("/rest/chaininfo.json")
-            if answer.status == 503:
-                raise _not_ready(answer)
-            rest_is_on = answer.status == 200 and answer.content_type == "application/json"
-            self._known_interface = (
-                _Rest(self._client)
-                if rest_is_on
-                else _Rpc(self._client, self._cookie, self._credentials)
-            )
+            self._known_interface, _ = self._look_up()
         return self._known_interface
+
+    def _look_up(self) -> tuple[_Interface, Answer]:
+        """Return REST if it is on, else JSON-RPC, and what REST answered of the chain."""
+        answer = self._client.get(_CHAIN_INFO)
+        if answer.status == 503:
+            raise _not_ready(answer)
+        rest_is_on = answer.status == 200 and answer.content_type == "application/json"
+        return (self._rest if rest_is_on else self._rpc), answer
 
 
 class _Rest:
     """Bitcoin Core's REST interface, as it is since version 24."""
 
+    route = "rest"
+
     def __init__(self, client: HttpClient) -> None:
         self._client = client
 
     def info(self) -> Any:
-        return self._get("/rest/chaininfo.json", "chain").json()
+        return self._get(_CHAIN_INFO, "chain").json()
 
     def hash_at(self, height: int) -> object:
         return self._get(f"/rest/blockhashbyheight/{height}.hex", f"block {height}").text
@@ -141,6 +182,8 @@ class _Rest:
 
 class _Rpc:
     """Bitcoin Core's JSON-RPC interface."""
+
+    route = "rpc"
 
     def __init__(
         self, client: HttpClient, cookie: Path | None, credentials: Credentials | None

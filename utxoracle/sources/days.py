@@ -27,6 +27,11 @@ WINDOW = 144
 CONFIRMATIONS = 6
 """Blocks that must follow the first block of the next day before a day counts as finished."""
 
+TILING = "tiling"
+V91 = "v9.1"
+SELECTIONS = (TILING, V91)
+"""How a day's blocks are chosen: days without gap or overlap, or the original's own search."""
+
 FIRST_V91_DAY = date(2023, 12, 15)
 """The first day for which version 9.1 of the original gives a price."""
 

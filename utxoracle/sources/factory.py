@@ -1,4 +1,4 @@
-"""A source from its URL."""
+"""Sources of blocks and of exchange prices, from their URLs."""
 
 import re
 from typing import TYPE_CHECKING
@@ -6,13 +6,15 @@ from urllib.parse import unquote
 
 from utxoracle.errors import UsageError
 from utxoracle.settings import SOURCE_EXAMPLES, Settings, variable_of
+from utxoracle.sources.address import split_user
 from utxoracle.sources.base import Source
+from utxoracle.sources.exchange import ExchangeSource
 
 if TYPE_CHECKING:
     from utxoracle.sources.http import Endpoint
 
 _NEXT_URL = re.compile(r"\s+(?=[a-z][a-z+]*:)")
-_SCHEME = re.compile(r"[a-z][a-z+]*:(//)?")
+_EXCHANGE_URL = re.compile(r"(?:mempool\+)?(https?://.*)", re.DOTALL)
 
 
 def open_source(url: str, settings: Settings) -> Source:
@@ -55,6 +57,41 @@ def open_source(url: str, settings: Settings) -> Source:
     )
 
 
+def open_exchange(url: str | None, settings: Settings) -> ExchangeSource | None:
+    """Return where exchange prices come from; it is first asked when it's used.
+
+    | `exchange_url` of the settings | exchange prices |
+    |--|--|
+    | `http://host:port[/path]`, `https://...`, either with `mempool+` before it | of that server |
+    | `none` | nobody is asked: None |
+    | not set | of the blocks' source: a mempool's or a simulated chain's own, else None |
+
+    Args:
+        url: The URL of the blocks' source, if there is one.
+        settings: The server to ask, and its limits.
+
+    Raises:
+        UsageError: One of the two names something that can't be.
+    """
+    if settings.exchange_url == "none":
+        return None
+    if settings.exchange_url:
+        from utxoracle.sources.mempool_exchange import MempoolExchange
+
+        return MempoolExchange(_exchange_endpoint(settings.exchange_url), settings)
+    url = (url or "").strip()
+    kind, _, rest = url.partition(":")
+    if kind == "sim":
+        from utxoracle.sources.sim_exchange import SimExchange
+
+        return SimExchange(rest, settings)
+    if kind in ("mempool+http", "mempool+https"):
+        from utxoracle.sources.mempool_exchange import MempoolExchange
+
+        return MempoolExchange(_endpoint(url), settings)
+    return None
+
+
 def redact(url: str) -> str:
     """Return `url`, or several with spaces between, without user names and passwords."""
     return " ".join(_split_user(one)[1] for one in _NEXT_URL.split(url))
@@ -66,17 +103,12 @@ def has_password(url: str) -> bool:
 
 
 def _split_user(url: str) -> tuple[str, str]:
-    """Return the `user:password` of a URL and the URL without it.
-
-    All up to the last @ counts: a password with an unescaped / or @ is still a password.
-    """
+    """Return the `user:password` of a source's URL and the URL without it."""
     if url.startswith(("files:", "sim:")):
         return "", url
-    place, query, cookie = url.partition("?cookie=")
-    head, _, place = place.rpartition("@")
-    scheme = _SCHEME.match(head)
-    start = scheme.end() if scheme else 0
-    return head[start:], head[:start] + place + query + cookie
+    address, query, cookie = url.partition("?cookie=")
+    user, address = split_user(address)
+    return user, address + query + cookie
 
 
 def _endpoint(url: str) -> "Endpoint":
@@ -87,6 +119,23 @@ def _endpoint(url: str) -> "Endpoint":
     except ValueError as error:
         raise UsageError(
             f"{redact(url)} can't be a source: {error}; write it as in {SOURCE_EXAMPLES}"
+        ) from None
+
+
+def _exchange_endpoint(url: str) -> "Endpoint":
+    from utxoracle.sources.http import parse_endpoint
+
+    try:
+        match = _EXCHANGE_URL.fullmatch(url)
+        if match is None:
+            raise ValueError("it isn't a mempool back end's address")
+        if len(_NEXT_URL.split(url)) > 1:
+            raise ValueError("only one can be asked")
+        return parse_endpoint(match[1])
+    except ValueError as error:
+        raise UsageError(
+            f"{variable_of('exchange_url')} can't be {redact(url)!r}: {error}; write it as in "
+            "http://127.0.0.1:8999, or none to ask nobody"
         ) from None
 
 

@@ -26,6 +26,7 @@ class FilesSource:
     """
 
     may_lack_genesis = True
+    route: str | None = None
 
     def __init__(self, folder: str) -> None:
         self.name = f"files {folder}"
@@ -37,6 +38,10 @@ class FilesSource:
         """Return the greatest height and the hash of its block."""
         height = max(self._paths)
         return height, self.hash_at(height)
+
+    def tip_hash(self) -> str:
+        """Return the hash of that block."""
+        return self.tip()[1]
 
     def hash_at(self, height: int) -> str:
         """Return the hash of the header that the file of `height` begins with.

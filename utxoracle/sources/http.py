@@ -3,7 +3,6 @@
 import http.client
 import ipaddress
 import json
-import re
 import socket
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from requests.auth import HTTPBasicAuth
 from utxoracle import __version__
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings, variable_of
+from utxoracle.sources.address import split_user
 from utxoracle.sources.answers import WRONG_ADDRESS
 from utxoracle.sources.deadline import AnswerTooSlow, DeadlineAdapter
 
@@ -41,8 +41,7 @@ _TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ),
     (
         (AnswerTooSlow,),
-        "sent its answer too slowly: more than {read:g} s; try again, or raise "
-        f"{variable_of('read_timeout')}",
+        "sent its answer too slowly: more than {read:g} s; try again, or raise {variable}",
     ),
     (
         (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
@@ -66,12 +65,34 @@ _TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 _ADVICE = {401: "check user and password", 403: "check user and password"}
 _LATER = "try again later"
 
-_USER = re.compile(r"((?:[a-z][a-z0-9+.-]*:/{0,2}|//)).*@", re.IGNORECASE)
-"""The start of an address that holds a user. All up to the last @ counts, as a password may have
-an @ or / that isn't escaped."""
-
 Credentials = tuple[str, str]
 """User name and password."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long to wait for a server.
+
+    Attributes:
+        connect: Seconds until a connection stands.
+        read: Seconds until an answer is whole.
+        variable: Name of the variable that sets `read`.
+    """
+
+    connect: float
+    read: float
+    variable: str
+
+    @classmethod
+    def for_blocks(cls, settings: Settings) -> "Timeouts":
+        """Return those of a source of blocks."""
+        return cls(settings.connect_timeout, settings.read_timeout, variable_of("read_timeout"))
+
+    @classmethod
+    def for_exchange(cls, settings: Settings) -> "Timeouts":
+        """Return those of exchange prices, which nobody should wait for as long."""
+        seconds = settings.exchange_timeout
+        return cls(seconds, seconds, variable_of("exchange_timeout"))
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,7 @@ class Answer:
 
     Attributes:
         source: Name of the source.
-        request: Method and URL that were asked, for people.
+        request: Method and URL that were asked, without a query, for people.
         status: HTTP status.
         content_type: Media type in lower case, without parameters.
         body: The whole body.
@@ -151,7 +172,10 @@ class Answer:
     def _advice(self) -> str:
         """What to do about a status that isn't the expected one."""
         if 300 <= self.status < 400:
-            location = _USER.sub(r"\1", _printable(self.location), count=1)
+            location = _printable(self.location)
+            is_path = location.startswith("/") and not location.startswith("//")
+            if not is_path:
+                _, location = split_user(location)
             shown = f" ({location:.200})" if location else ""
             return f"give the address that it redirects to as the source{shown}"
         is_passing = self.status == 429 or self.status >= 500
@@ -180,10 +204,10 @@ class HttpClient:
         name: Kind and place of the server, without credentials.
     """
 
-    def __init__(self, kind: str, endpoint: Endpoint, settings: Settings) -> None:
+    def __init__(self, kind: str, endpoint: Endpoint, timeouts: Timeouts) -> None:
         self.name = f"{kind} {endpoint.place}"
         self._base = endpoint.base
-        self._timeouts = (settings.connect_timeout, settings.read_timeout)
+        self._timeouts = timeouts
         self._session = _Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
@@ -217,14 +241,15 @@ class HttpClient:
     ) -> Answer:
         """Make one attempt."""
         url = self._base + path
-        request = f"{method} {url}"
+        # Without the query, so that the same failure reads the same at another time.
+        request = f"{method} {url.partition('?')[0]}"
         try:
             with self._session.request(
                 method,
                 url,
                 json=payload,
                 auth=_login(auth),
-                timeout=self._timeouts,
+                timeout=(self._timeouts.connect, self._timeouts.read),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -258,10 +283,9 @@ class HttpClient:
         What the error itself says is left out: it is long, and may repeat what was sent.
         """
         causes = _causes(error)
-        connect, read = self._timeouts
         for kinds, text in _TROUBLES:
             if any(isinstance(one, kinds) for one in causes):
-                return text.format(connect=connect, read=read)
+                return text.format_map(vars(self._timeouts))
         system = next((one.strerror for one in causes if isinstance(one, OSError)), None)
         return f"lost the connection{f' ({system})' if system else ''}: try again"
 
@@ -272,7 +296,11 @@ def parse_endpoint(url: str) -> Endpoint:
     Raises:
         ValueError: There is no host, the port is no port, or it has a query or fragment.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # What that error itself says may repeat the password.
+        raise ValueError("its host is no host name or number") from None
     if not parts.hostname:
         raise ValueError("it names no host")
     if parts.query or parts.fragment:

@@ -1,5 +1,6 @@
 """Blocks from a mempool back end, or from the front end before it."""
 
+from collections.abc import Callable, Iterator
 from time import sleep
 
 from utxoracle.errors import BlockNotFound, SourceError
@@ -11,9 +12,17 @@ from utxoracle.sources.answers import (
     checked_height,
     checked_hex,
 )
-from utxoracle.sources.http import BLOCK_LIMIT, SMALL_LIMIT, Answer, Endpoint, HttpClient
+from utxoracle.sources.http import (
+    BLOCK_LIMIT,
+    SMALL_LIMIT,
+    Answer,
+    Endpoint,
+    HttpClient,
+    Timeouts,
+)
 
 _BASES = ("/api/v1", "/api", "")
+_TIP_HASH = "/blocks/tip/hash"
 _TIP_ATTEMPTS = 4
 _PAUSE = 0.2
 
@@ -35,10 +44,21 @@ class MempoolSource:
     may_lack_genesis = False
 
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
-        self._client = HttpClient("mempool", endpoint, settings)
+        self._client = HttpClient("mempool", endpoint, Timeouts.for_blocks(settings))
         self._credentials = endpoint.credentials
         self._base: str | None = None
+        self._likely_base: str | None = None
         self.name = self._client.name
+
+    @property
+    def route(self) -> str | None:
+        """The path below the given address where the back end's routes are; see `Source`."""
+        return self._likely_base if self._base is None else self._base
+
+    @route.setter
+    def route(self, base: str | None) -> None:
+        self._base = None
+        self._likely_base = base if base in _BASES else None
 
     def tip(self) -> tuple[int, str]:
         """Return height and hash of the node's newest block.
@@ -47,10 +67,7 @@ class MempoolSource:
         hash at that height. While blocks arrive this can fail, so it is asked a few times.
         """
         for _ in range(_TIP_ATTEMPTS):
-            answer = self._get("/blocks/tip/hash")
-            if answer.status != 200:
-                raise answer.refused()
-            tip_hash = checked_hash(answer.text, self.name)
+            tip_hash = self.tip_hash()
             height = self._height_of(tip_hash)
             confirmed = self._get(f"/block-height/{height}")
             if confirmed.status == 200 and confirmed.text == tip_hash:
@@ -59,6 +76,12 @@ class MempoolSource:
             f"{self.name} named {_TIP_ATTEMPTS} newest blocks one after the other that it did not "
             "have at their height: its chain is changing, try again in a minute"
         )
+
+    def tip_hash(self) -> str:
+        """Return the hash of the node's newest block, whose height may not be known yet."""
+        if self._base is None:
+            return self._find_base()
+        return self._tip_hash_of(self._ask(self._base + _TIP_HASH))
 
     def hash_at(self, height: int) -> str:
         """Return the hash of the block at `height`; see `Source.hash_at`."""
@@ -123,33 +146,56 @@ class MempoolSource:
 
     def _get(self, path: str, limit: int = SMALL_LIMIT) -> Answer:
         if self._base is None:
-            self._base = self._find_base()
-        return self._client.get(self._base + path, limit=limit, auth=self._credentials)
+            self._find_base()
+        return self._ask(f"{self._base}{path}", limit)
+
+    def _ask(self, path: str, limit: int = SMALL_LIMIT) -> Answer:
+        return self._client.get(path, limit=limit, auth=self._credentials)
 
     def _find_base(self) -> str:
-        """Return the path below the given one where the back end's routes are.
+        """Find the base by the hash of the newest block, and return that hash."""
+        failure: SourceError | None = None
+        for base, answer in answers_below(lambda one: self._ask(one + _TIP_HASH), self.route):
+            try:
+                tip_hash = self._tip_hash_of(answer)
+            except SourceError as error:
+                failure = failure or error
+            else:
+                self._base = base
+                return tip_hash
+        raise failure or SourceError(
+            f"{self.name} has no mempool API at /api/v1, /api or /: {WRONG_ADDRESS} "
+            "A back end in esplora mode serves no blocks; name its node: bitcoind+http://"
+        )
 
-        A front end answers unknown paths with 200 and its page, so that only a hash counts.
-        """
-        failure: Answer | None = None
-        for base in _BASES:
-            answer = self._client.get(base + "/blocks/tip/hash", auth=self._credentials)
-            if answer.status == 200 and answer.content_type != "text/html":
-                checked_hash(answer.text, self.name)
-                return base
-            if failure is None and answer.status not in (200, 404):
-                failure = answer
-        if failure is None:
+    def _tip_hash_of(self, answer: Answer) -> str:
+        if answer.status >= 500:
             raise SourceError(
-                f"{self.name} has no mempool API at /api/v1, /api or /: {WRONG_ADDRESS} "
-                "A back end in esplora mode serves no blocks; name its node: bitcoind+http://"
-            )
-        if failure.status >= 500:
-            raise SourceError(
-                f"{self.name} is up but can't reach its node ({failure.reason}): is bitcoind "
+                f"{self.name} is up but can't reach its node ({answer.reason}): is bitcoind "
                 "running, and ready?"
             )
-        raise failure.refused()
+        if answer.status != 200:
+            raise answer.refused()
+        return checked_hash(answer.text, self.name)
+
+
+def answers_below(
+    ask: Callable[[str], Answer], likely: str | None = None
+) -> Iterator[tuple[str, Answer]]:
+    """Yield the paths where a back end's routes may be, and what is answered there.
+
+    Args:
+        ask: Asks for a route below the path that it is given.
+        likely: The path to begin with.
+
+    Where there is no such route, nothing is yielded: a back end answers 404, but a front end 200
+    with its page.
+    """
+    for base in sorted(_BASES, key=lambda one: one != likely):
+        answer = ask(base)
+        is_page = answer.status == 200 and answer.content_type == "text/html"
+        if answer.status != 404 and not is_page:
+            yield base, answer
 
 
 def _names_a_missing_block(answer: Answer) -> bool:

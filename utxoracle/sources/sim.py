@@ -13,6 +13,7 @@ class SimSource:
     """
 
     may_lack_genesis = False
+    route: str | None = None
 
     def __init__(self, options: str) -> None:
         self.name = f"sim {options}".strip()
@@ -22,6 +23,10 @@ class SimSource:
         """Return height and hash of the chain's last block."""
         height = self._chain.tip_height
         return height, self._chain.hash_at(height)
+
+    def tip_hash(self) -> str:
+        """Return the hash of that block."""
+        return self.tip()[1]
 
     def hash_at(self, height: int) -> str:
         """Return the hash of the block at `height`; see `Source.hash_at`."""

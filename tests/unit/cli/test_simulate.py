@@ -7,12 +7,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+
+from utxoracle.simulation.chain import SimulatedChain
+from utxoracle.simulation.options import SimulationOptions
 
 SECONDS = 30
 SMALL = ["--seed=3", "--days=1", "--transactions=5", "--blocks-per-day=24"]
@@ -59,6 +64,9 @@ def test_the_same_options_write_the_same_bytes(utxoracle, tmp_path):
             ["--serve", "--port", "0", "--tip", "810", "--block-every", "inf"],
             "after inf seconds",
         ),
+        (2, ["--serve", "--port", "0", "--delay", "nan"], "no block can be sent after nan seconds"),
+        (2, ["--serve", "--port", "0", "--delay", "inf"], "no block can be sent after inf seconds"),
+        (2, ["--serve", "--port", "0", "--delay", "-1"], "-1.0 is not in the range"),
         (2, ["--serve", "--host", "203.0.113.1"], "choose another address or port"),
         (2, ["--serve", "--host", "ä..b"], "ä..b:18443 can't be listened on"),
         (2, ["--serve", "--host", ""], "the host to listen on is empty"),
@@ -68,6 +76,7 @@ def test_the_same_options_write_the_same_bytes(utxoracle, tmp_path):
         (2, ["-o", "blocks", "--block-every", "1"], "--block-every: such options only go with"),
         (2, ["-o", "blocks", "--cookie-file", "c"], "--cookie-file: such options only go with"),
         (2, ["-o", "blocks", "--no-rest", "--port", "1"], "--port, --no-rest: such options only"),
+        (2, ["-o", "blocks", "--delay", "0"], "--delay: such options only go with --serve"),
         (5, ["--serve", "--port", "0", "--cookie-file", "missing/cookie"], "missing/cookie"),
         (5, ["-o", "/proc/blocks"], "/proc/blocks can't be written"),
     ],
@@ -114,6 +123,45 @@ def served(folder: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[st
 def tip_of(url: str) -> int:
     with urllib.request.urlopen(f"{url}/simulation/tip", timeout=SECONDS) as answer:
         return int(json.load(answer)["height"])
+
+
+def order(url: str, route: str, content: object = None) -> Any:
+    body = json.dumps(content).encode()
+    with urllib.request.urlopen(f"{url}/simulation/{route}", body, SECONDS) as answer:
+        return json.load(answer)
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+        return answer.read()
+
+
+def test_a_served_chain_forks_and_tells_what_it_was_asked(tmp_path):
+    chain = SimulatedChain(SimulationOptions(seed=3, days=1, transactions=5, blocks_per_day=24))
+    branch = chain.branch(815)
+    with served(tmp_path, "--tip", "820", "--delay", "0.01") as (_, url):
+        stale = f"/api/v1/block/{chain.hash_at(820)}/raw"
+        assert fetch(url + stale) == chain.raw_block(820)
+        assert order(url, "fork", {"height": 815, "tip": 818})["hash"] == branch.hash_at(818)
+        assert order(url, "tip", {"by": 3})["hash"] == branch.hash_at(821)
+        assert fetch(f"{url}/api/v1/block-height/820").decode() == branch.hash_at(820)
+        assert fetch(url + stale) == chain.raw_block(820)
+        asked = [stale, "/api/v1/block-height/820", stale]
+        assert order(url, "requests") == {"requests": [f"GET {path}" for path in asked]}
+        assert order(url, "requests") == {"requests": []}
+
+
+def test_a_server_that_ends_does_not_wait_for_slow_blocks(tmp_path):
+    with served(tmp_path, "--tip", "810", "--delay", "3600") as (process, url):
+        block = f"{url}/rest/block/{order(url, 'tip', {'by': 0})['hash']}.bin"
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(fetch, block)
+            while order(url, "requests")["requests"] != [block.replace(url, "GET ")]:
+                assert not slow.done()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=SECONDS) == 0
+            assert slow.exception(SECONDS)
+        assert process.stderr.read() == ""
 
 
 def test_a_served_chain_grows_block_by_block(tmp_path):

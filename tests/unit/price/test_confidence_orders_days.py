@@ -8,7 +8,7 @@ import pytest
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.bitcoin.scan import scan_block
 from utxoracle.price.estimate import estimate
-from utxoracle.price.window import gather, parent_heights
+from utxoracle.price.window import gather, link
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.options import SimulationOptions
 
@@ -40,7 +40,7 @@ def confidence_and_error(options: str) -> tuple[float, float]:
         )
         for height in heights
     ]
-    found = estimate(gather(scans, parent_heights(scans)))
+    found = estimate(gather(link(scans)))
     true_price = mean(map(chain.price_at, heights))
     return found.confidence, abs(found.price / true_price - 1)
 

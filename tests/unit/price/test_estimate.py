@@ -9,25 +9,42 @@ from tests.reference import method
 from utxoracle.errors import DataError, PriceImpossible
 from utxoracle.price.confidence import confidence
 from utxoracle.price.estimate import MIN_DAY_BLOCKS, Estimate, estimate, estimate_day
-from utxoracle.price.histogram import clean, count
+from utxoracle.price.histogram import clean
 from utxoracle.price.rough import rough_price
-from utxoracle.price.window import Window, gather, parent_heights
+from utxoracle.price.window import NO_PARENT, LinkedBlock, Window, gather, link
 
 
 def window_of(amounts: list[float], blocks: int = 144) -> Window:
-    heights = np.sort(np.arange(len(amounts), dtype=np.int64) % blocks) + 1000
-    return Window(
-        first_height=1000,
-        last_height=1000 + blocks - 1,
-        tx_count=len(amounts),
-        amounts=np.array(amounts),
-        heights=heights,
+    """Return a window of transactions that pay one amount each, spread over its blocks."""
+    sats = np.array([round(btc * 1e8) for btc in amounts], np.int64)
+    assert (sats / 1e8).tolist() == amounts
+    values = np.stack([sats, np.zeros_like(sats)], axis=1)
+    block_values = np.split(
+        values, np.searchsorted(block_indices(amounts, blocks), range(1, blocks))
+    )
+    return gather(
+        [
+            LinkedBlock(
+                height=1000 + index,
+                hash="",
+                prev_hash="",
+                time=0,
+                size=0,
+                txids=np.empty(0, np.uint64),
+                values=inside,
+                parents=np.full(len(inside), NO_PARENT),
+            )
+            for index, inside in enumerate(block_values)
+        ]
     )
 
 
+def block_indices(amounts: list[float], blocks: int = 144) -> list[int]:
+    return sorted(number % blocks for number in range(len(amounts)))
+
+
 def chain_window(chain: list[Block]) -> Window:
-    scans = [block.scan() for block in chain]
-    return gather(scans, parent_heights(scans))
+    return gather(link([block.scan() for block in chain]))
 
 
 def check_estimate(window: Window, expected: method.Result) -> Estimate:
@@ -70,11 +87,12 @@ def test_the_price_of_any_chain_equals_the_reference(seed, blocks, transactions,
 @settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(1, 1500), st.floats(5_000, 550_000))
 def test_the_price_of_any_amounts_equals_the_reference(seed, number, price):
-    window = window_of(some_btc(seed, number, price))
-    blocks = (window.heights - window.first_height).tolist()
-    amounts = method.Amounts(window.amounts.tolist(), blocks, window.tx_count)
+    amounts = some_btc(seed, number, price)
+    window = window_of(amounts)
     try:
-        expected = method.estimate_amounts(amounts)
+        expected = method.estimate_amounts(
+            method.Amounts(amounts, block_indices(amounts), len(amounts))
+        )
     except method.NoPrice:
         with pytest.raises(PriceImpossible):
             estimate(window)
@@ -95,7 +113,7 @@ def test_the_estimate_carries_its_confidence():
     found = estimate(window)
     points = found.point_prices
     inside = np.abs(points - found.rough_price) < 0.05 * found.rough_price
-    rough = rough_price(clean(count(window.amounts)))
+    rough = rough_price(clean(window.counts))
     assert found.confidence == confidence(
         deviation=found.deviation,
         price=found.price,
@@ -116,12 +134,11 @@ def test_at_6200_dollars_the_method_locks_on_ten_times_the_price():
 def test_a_tip_excluded_from_its_window_changes_nothing():
     assert method.window_heights(1000) == list(range(856, 1000))
     chain = some_chain(11, blocks=4, transactions=60, price=70_000)
-    scans = [block.scan() for block in chain]
-    parents = parent_heights(scans)
-    before_tip = estimate(gather(scans[:-1], parents[:-1]))
+    linked = link([block.scan() for block in chain])
+    before_tip = estimate(gather(linked[:-1]))
     assert before_tip.last_height == chain[-1].height - 1
     assert before_tip.price == method.estimate([block.raw for block in chain[:-1]]).price
-    assert before_tip.outputs < len(gather(scans, parents).amounts)
+    assert before_tip.outputs < gather(linked).outputs
 
 
 # What can't be priced.

@@ -78,7 +78,7 @@ def test_every_step_equals_the_reference(amounts):
 
 def check_cleaning(amounts: list[float]) -> None:
     counted = method.count_amounts(amounts)
-    assert count(np.array(amounts)).tolist() == counted
+    assert count(bin_of(np.array(amounts))).tolist() == counted
     try:
         expected = method.cleaned(counted)
     except method.NoPrice:

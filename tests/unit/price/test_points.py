@@ -84,10 +84,13 @@ def test_any_amounts_are_judged_as_the_reference_does(sats):
 
 
 def check_points(amounts: list[float], rough: int) -> list[float]:
-    which, prices = price_points(np.array(amounts), rough)
-    points, indices = method.price_points(method.Amounts(amounts, list(range(len(amounts)))), rough)
-    assert prices.tolist() == points
-    assert which.tolist() == indices
+    """Compare the points of those amounts that aren't round, in the order of the reference."""
+    usable = sorted(btc for btc in amounts if not method.is_round(btc))
+    which, prices = price_points(np.array(usable), rough)
+    points, indices = method.price_points(method.Amounts(usable, list(range(len(usable)))), rough)
+    order = np.argsort(which, kind="stable")
+    assert prices[order].tolist() == points
+    assert which[order].tolist() == indices
     return points
 
 
@@ -132,8 +135,11 @@ def test_a_window_of_25_percent_is_open_at_both_ends():
     assert 5 / high not in check_points([high], 100_000)
 
 
-def test_round_amounts_give_no_points():
-    assert check_points([0.0005, 0.001, 0.0012], 100_000) == []
+def test_points_come_dollar_amount_by_dollar_amount():
+    amounts = np.array([0.000107, 0.000123, 0.000147])
+    which, prices = price_points(amounts, 100_000)
+    assert which.tolist() == [0, 1, 1, 2]
+    assert prices.tolist() == [10 / 0.000107, 10 / 0.000123, 15 / 0.000123, 15 / 0.000147]
 
 
 def test_no_amounts_give_no_points():

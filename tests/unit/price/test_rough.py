@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.chains import some_btc
 from tests.reference import method
-from utxoracle.price.histogram import EDGES, clean, count
+from utxoracle.price.histogram import EDGES, bin_of, clean, count
 from utxoracle.price.rough import (
     FIRST_SLIDE,
     LAST_SLIDE,
@@ -21,7 +21,7 @@ SLIDES = np.arange(-141, 201)
 
 
 def shares_of(amounts: list[float]) -> np.ndarray:
-    return clean(count(np.array(amounts)))
+    return clean(count(bin_of(np.array(amounts))))
 
 
 def shares_holding(held: dict[int, float]) -> np.ndarray:

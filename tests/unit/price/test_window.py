@@ -10,7 +10,14 @@ from tests.chains import some_chain
 from tests.reference import method
 from utxoracle.bitcoin.encoding import NULL_HASH
 from utxoracle.bitcoin.scan import BlockScan
-from utxoracle.price.window import NO_PARENT, gather, parent_heights
+from utxoracle.price.window import (
+    FILTER_BITS,
+    NO_PARENT,
+    LinkedBlock,
+    Window,
+    gather,
+    link,
+)
 
 VALUES = (20_000, 30_000)
 
@@ -25,23 +32,36 @@ def scans_of(*blocks: Block) -> list[BlockScan]:
 
 
 def parents_of(*blocks: Block) -> list[list[int]]:
-    return [heights.tolist() for heights in parent_heights(scans_of(*blocks))]
+    return [block.parents.tolist() for block in link(scans_of(*blocks))]
 
 
 def kept_positions(blocks: list[Block], first: int) -> list[list[int]]:
     """Return the positions of the candidates that count in the window from `first` on."""
     scans = scans_of(*blocks)
-    parents = parent_heights(scans)
-    inside = [pair for pair in zip(scans, parents, strict=True) if pair[0].height >= first]
-    window = gather(*map(list, zip(*inside, strict=True)))
-    kept = [scan.candidates[heights < first].tolist() for scan, heights in inside]
-    assert window.tx_count == sum(map(len, kept))
+    pairs = zip(scans, link(scans), strict=True)
+    inside = [(scan, block) for scan, block in pairs if block.height >= first]
+    kept = [scan.candidates[block.parents < first].tolist() for scan, block in inside]
+    assert gather([block for _, block in inside]).tx_count == sum(map(len, kept))
     return kept
 
 
+def window_of(*blocks: Block) -> Window:
+    return gather(link(scans_of(*blocks)))
+
+
+def outputs_in_order(window: Window) -> list[tuple[int, float]]:
+    """Return height and amount of the outputs that count, in the order of the chain."""
+    ordered = []
+    for block in window.linked:
+        outputs = block.sorted_outputs
+        inside = outputs.parents < window.first_height
+        pairs = zip(outputs.places[inside].tolist(), outputs.amounts[inside].tolist(), strict=True)
+        ordered += [(block.height, amount) for _, amount in sorted(pairs)]
+    return ordered
+
+
 def amounts_of(*values: int) -> list[float]:
-    scans = scans_of(build_block(pay(*values)))
-    return gather(scans, parent_heights(scans)).amounts.tolist()
+    return [amount for _, amount in outputs_in_order(window_of(build_block(pay(*values))))]
 
 
 # The same-window test.
@@ -185,8 +205,9 @@ def test_a_null_txid_is_nobodys_parent():
     assert parents_of(build_block(height=100), build_block(child, height=101)) == [[], [-1]]
 
 
-def test_no_scans_have_no_parents():
-    assert parent_heights([]) == []
+def test_no_scans_have_nothing_to_link():
+    assert link([]) == []
+    assert link([], link(scans_of(build_block(height=100)))) == []
 
 
 # The amounts.
@@ -212,59 +233,138 @@ def test_the_two_outputs_are_judged_one_by_one(values, amounts):
     assert method.collect_amounts([build_block(pay(*values)).raw]).btc == amounts
 
 
-def test_amounts_come_in_the_order_of_the_chain_with_their_heights():
-    blocks = [
-        build_block(pay(5001, 5002, number=1), pay(5003, 1000, number=2), height=100),
+def test_outputs_know_their_places_in_the_chain():
+    window = window_of(
+        build_block(pay(5002, 5001, number=1), pay(5003, 1000, number=2), height=100),
         build_block(height=101),
         build_block(pay(1000, 5004, number=3), height=102),
+    )
+    assert outputs_in_order(window) == [
+        (100, 0.00005002),
+        (100, 0.00005001),
+        (100, 0.00005003),
+        (102, 0.00005004),
     ]
-    scans = scans_of(*blocks)
-    window = gather(scans, parent_heights(scans))
-    assert window.amounts.tolist() == [0.00005001, 0.00005002, 0.00005003, 0.00005004]
-    assert window.heights.tolist() == [100, 100, 100, 102]
-    assert (window.amounts.dtype, window.heights.dtype) == (np.float64, np.int64)
+    assert window.linked[0].sorted_outputs.places.tolist() == [1, 0, 2]
     assert (window.first_height, window.last_height, window.blocks) == (100, 102, 3)
-    assert window.tx_count == 3
+    assert (window.tx_count, window.outputs) == (3, 4)
+
+
+def test_round_amounts_of_bitcoin_count_but_are_not_usable():
+    window = window_of(build_block(pay(50_000, 51_234, number=1), pay(100_000, 120_000, number=2)))
+    assert window.outputs == 4
+    [(amounts, places)] = window.usable()
+    assert (amounts.tolist(), places.tolist()) == ([0.00051234], [1])
 
 
 def test_a_transaction_without_an_amount_that_counts_has_passed_all_the_same():
-    scans = scans_of(build_block(pay(1000, 0)))
-    window = gather(scans, parent_heights(scans))
-    assert (window.tx_count, len(window.amounts)) == (1, 0)
+    window = window_of(build_block(pay(1000, 0)))
+    assert (window.tx_count, window.outputs) == (1, 0)
 
 
 def test_a_window_of_empty_blocks_holds_nothing():
-    scans = scans_of(build_block(height=1), build_block(height=2))
-    window = gather(scans, parent_heights(scans))
-    assert (window.tx_count, window.amounts.tolist(), window.heights.tolist()) == (0, [], [])
+    window = window_of(build_block(height=1), build_block(height=2))
+    assert (window.tx_count, window.outputs, outputs_in_order(window)) == (0, 0, [])
     assert window.blocks == 2
 
 
+def test_a_linked_block_keeps_what_identifies_it_and_counts_its_transactions():
+    one = build_block(pay(*VALUES, number=1), pay(1, number=2), height=100)
+    scan = one.scan()
+    [block] = link([scan])
+    for name in ("height", "hash", "prev_hash", "time", "size", "tx_count"):
+        assert getattr(block, name) == getattr(scan, name)
+    assert block.hash == one.hash
+    assert (block.tx_count, block.candidates) == (3, 1)
+
+
 # Any window of any chain.
+
+
+def check_window(window: Window, chain: list[Block]) -> None:
+    expected = method.collect_amounts([block.raw for block in chain])
+    first = chain[0].height
+    heights = [first + index for index in expected.blocks]
+    assert outputs_in_order(window) == list(zip(heights, expected.btc, strict=True))
+    assert window.counts.tolist() == method.count_amounts(expected.btc)
+    assert (window.tx_count, window.outputs) == (expected.tx_count, len(expected.btc))
+    assert (window.first_height, window.blocks) == (first, len(chain))
+    usable = [amount for amounts, _ in window.usable() for amount in amounts.tolist()]
+    assert sorted(usable) == sorted(btc for btc in expected.btc if not method.is_round(btc))
 
 
 @settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(0, 12), st.floats(15_000, 400_000))
 def test_every_window_of_a_chain_equals_the_reference(seed, blocks, transactions, price):
     chain = some_chain(seed, blocks=blocks, transactions=transactions, price=price)
-    scans = scans_of(*chain)
-    parents = parent_heights(scans)
+    linked = link(scans_of(*chain))
     for start in range(blocks):
         for end in range(start + 1, blocks + 1):
-            window = gather(scans[start:end], parents[start:end])
-            expected = method.collect_amounts([block.raw for block in chain[start:end]])
-            first = chain[start].height
-            assert window.amounts.tolist() == expected.btc
-            assert window.heights.tolist() == [first + index for index in expected.blocks]
-            assert window.tx_count == expected.tx_count
-            assert (window.first_height, window.blocks) == (first, end - start)
+            check_window(gather(linked[start:end]), chain[start:end])
 
 
-@given(st.integers(0, 2**32), st.integers(2, 6))
-def test_parents_do_not_depend_on_later_blocks(seed, blocks):
+@settings(max_examples=60)
+@given(st.integers(0, 2**32), st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), max_size=6))
+def test_linking_in_pieces_equals_linking_at_once_for_every_window_inside(seed, pieces):
+    """Each piece is so many new blocks, linked behind so many earlier ones."""
+    blocks = sum(size for size, _ in pieces)
     chain = some_chain(seed, blocks=blocks, transactions=8, price=50_000)
     scans = scans_of(*chain)
-    whole = parent_heights(scans)
-    for end in range(1, blocks):
-        for heights, early in zip(whole, parent_heights(scans[:end]), strict=False):
-            assert heights.tolist() == early.tolist()
+    linked: list[LinkedBlock] = []
+    known_from: list[int] = []
+    for size, history in pieces:
+        done = len(linked)
+        known = max(done - history, 0)
+        linked += link(scans[done : done + size], linked[known:done])
+        known_from += [known] * size
+
+    for block, whole, known in zip(linked, link(scans), known_from, strict=True):
+        first = chain[known].height
+        expected = np.where(whole.parents >= first, whole.parents, NO_PARENT)
+        assert block.parents.tolist() == expected.tolist()
+    for start in range(blocks):
+        for end in range(start + 1, blocks + 1):
+            if max(known_from[start:end]) <= start:
+                check_window(gather(linked[start:end]), chain[start:end])
+
+
+# Two high and two low parts: equal low bits are common, equal txids are not rare.
+TXIDS = st.builds(
+    lambda high, low: (high << 60) + low,
+    st.sampled_from([0, 1, 2, 15]),
+    st.sampled_from([0, 1, 2**FILTER_BITS - 1, 2**FILTER_BITS]),
+)
+DRAWN_BLOCKS = st.lists(
+    st.tuples(st.lists(TXIDS, min_size=1, max_size=6), st.lists(TXIDS, max_size=6)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(DRAWN_BLOCKS, st.integers(0, 4))
+def test_txids_that_look_alike_at_first_glance_are_told_apart(drawn, earlier):
+    scans = [
+        one_input_scan(height, txids, spent[: len(txids)])
+        for height, (txids, spent) in enumerate(drawn, 100)
+    ]
+    done = link(scans[:earlier])
+    seen: dict[int, int] = {}
+    for scan, block in zip(scans, done + link(scans[earlier:], done), strict=True):
+        expected = []
+        for position, txid in enumerate(scan.txids.tolist()):
+            if position < len(scan.prev_txids):
+                expected.append(seen.get(int(scan.prev_txids[position]), NO_PARENT))
+            seen[txid] = scan.height
+        assert block.parents.tolist() == expected
+
+
+def one_input_scan(height: int, txids: list[int], spent: list[int]) -> BlockScan:
+    """Return a scan whose first transactions are candidates that spend one txid each."""
+    return replace(
+        build_block(height=height).scan(),
+        txids=np.array(txids, np.uint64),
+        candidates=np.arange(len(spent), dtype=np.int32),
+        values=np.full((len(spent), 2), VALUES, np.int64),
+        prev_txids=np.array(spent, np.uint64),
+        prev_offsets=np.arange(len(spent) + 1, dtype=np.int32),
+    )

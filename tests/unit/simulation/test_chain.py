@@ -11,7 +11,7 @@ from utxoracle.bitcoin.scan import hash_transactions, scan_block
 from utxoracle.bitcoin.walk import walk
 from utxoracle.errors import BlockNotFound
 from utxoracle.price.estimate import estimate
-from utxoracle.price.window import gather, parent_heights
+from utxoracle.price.window import gather, link
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.options import SimulationOptions
 
@@ -179,7 +179,7 @@ def test_the_price_of_a_day_is_found_within_one_percent_of_the_true_one():
     begin = chain.options.start_time
     heights = [one for one in heights_of(chain) if begin <= chain.time_at(one) < begin + 86_400]
     scans = [scan_at(chain, height) for height in heights]
-    found = estimate(gather(scans, parent_heights(scans)))
+    found = estimate(gather(link(scans)))
     true = np.mean([chain.price_at(height) for height in heights])
     assert found.price == pytest.approx(true, rel=0.01)
 

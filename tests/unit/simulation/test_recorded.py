@@ -143,6 +143,48 @@ def test_a_call_is_answered_as_bitcoind_did(server, small_chain, name):
         assert keys_of(answer.json().get("result")) <= keys_of(value.get("result"))
 
 
+STALE_CASES = {
+    "reorg4-validfork-block-old117": "/api/v1/block/{stale}",
+    "reorg4-validfork-block-old117-header": "/api/v1/block/{stale}/header",
+    "reorg4-validfork-block-old117-raw": "/api/v1/block/{stale}/raw",
+    "reorg4-validfork-block-old117-txids": "/api/v1/block/{stale}/txids",
+    "reorg4-validfork-block-height-117": "/api/v1/block-height/900",
+    "reorg4-core-rest-headers-old117": "/rest/headers/{stale}.json?count=1",
+}
+
+
+@pytest.fixture(scope="module")
+def forked(server, small_chain):
+    with SimulationServer(small_chain) as running:
+        running.fork(900, small_chain.tip_height)
+        yield running
+
+
+@pytest.mark.parametrize("name", STALE_CASES)
+def test_a_stale_block_is_answered_for_as_by_the_real_server(forked, small_chain, name):
+    real = recorded(name)
+    path = STALE_CASES[name].format(stale=small_chain.hash_at(900))
+    answer = requests.get(forked.url + path, timeout=10)
+    assert_same_kind(answer, real)
+    if name == "reorg4-validfork-block-old117":
+        block, real_block = answer.json(), json.loads(real.body)
+        assert keys_of(block) <= keys_of(real_block)
+        assert (block["stale"], type(block["stale"])) == (real_block["stale"], int)
+        best = requests.get(f"{forked.url}/api/v1/block-height/900", timeout=10).text
+        assert (block["height"], block["canonical"]) == (900, best)
+    if name == "reorg4-core-rest-headers-old117":
+        assert answer.json() == json.loads(real.body)
+
+
+def test_the_header_of_a_stale_block_has_bitcoind_s_facts(forked, small_chain):
+    # The same facts stand in front of a recorded block.
+    real = json.loads(recorded("reorg4-core-rest-block-old117").body)
+    call = {"method": "getblockheader", "params": [small_chain.hash_at(900)]}
+    facts = requests.post(forked.url, json=call, timeout=10).json()["result"]
+    assert keys_of(facts) <= keys_of(real)
+    assert facts["confirmations"] == real["confirmations"]
+
+
 def test_wrong_credentials_are_refused_as_bitcoind_did(server, small_chain):
     real = recorded("core-rpc-badauth")
     with SimulationServer(small_chain, user="u", password="p") as guarded:

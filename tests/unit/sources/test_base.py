@@ -53,11 +53,24 @@ def source(request, urls):
 
 def test_tip_hashes_headers_and_bytes_are_the_same_through_every_source(source, chain):
     assert source.tip() == (chain.tip_height, chain.hash_at(chain.tip_height))
+    assert source.tip_hash() == chain.hash_at(chain.tip_height)
     for height in (0, *range(chain.first_height, chain.tip_height + 1)):
         block_hash = source.hash_at(height)
         assert block_hash == chain.hash_at(height)
         assert source.header(block_hash) == chain.header(height)
         assert source.raw_block(block_hash) == chain.raw_block(height)
+
+
+def test_only_servers_have_a_route_and_it_is_of_use_to_the_next_source(urls, chain):
+    routes = {}
+    for kind in KINDS:
+        for _ in range(2):
+            source = open_source(urls[kind], Settings())
+            source.route = routes.get(kind)
+            assert source.tip_hash() == chain.hash_at(chain.tip_height)
+            routes[kind] = source.route
+            source.close()
+    assert list(routes.values()) == [None, None, "/api/v1", "", "", "rest", "rpc"]
 
 
 def test_what_no_source_has_is_not_found_by_any_in_one_line(source, chain):

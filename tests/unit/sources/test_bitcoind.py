@@ -65,6 +65,71 @@ def test_rpc_is_used_where_rest_is_off_and_which_one_is_asked_once(server, rpc):
     assert [asked.method for asked in server.asked] == ["GET", "POST", "POST"]
 
 
+def test_the_hash_of_the_tip_is_one_request_over_rest(server, rest):
+    assert rest.route is None
+    for asked in (1, 2):
+        assert rest.tip_hash() == HASH
+        assert rest.route == "rest"
+        assert server.paths == ["/rest/chaininfo.json"] * asked
+
+
+def test_a_route_that_is_set_makes_the_hash_of_the_tip_one_request(server, rest, rpc):
+    server.replies["getblockchaininfo"] = succeeded(INFO)
+    rest.route = "rest"
+    assert rest.tip_hash() == HASH
+    assert [asked.method for asked in server.asked] == ["GET"]
+    del server.asked[:]
+    rpc.route = "rpc"
+    assert rpc.tip_hash() == HASH
+    assert rpc.tip() == (805, HASH)
+    assert [asked.method for asked in server.asked] == ["POST", "POST"]
+    assert rpc.route == "rpc"
+
+
+def test_rest_that_was_switched_on_is_used_for_blocks_though_rpc_was_remembered(server, rest):
+    server.replies["getblockchaininfo"] = succeeded(INFO)
+    server.replies["/rest/blockhashbyheight/5.hex"] = text(HASH)
+    rest.route = "rpc"
+    rest.tip_hash()
+    assert rest.hash_at(5) == HASH
+    assert rest.route == "rest"
+
+
+@pytest.mark.parametrize("route", ["rest", "REST", "/api", "", None])
+def test_a_route_that_is_switched_off_or_none_is_looked_up(server, rpc, route):
+    server.replies["getblockchaininfo"] = succeeded(INFO)
+    rpc.route = route
+    assert rpc.route == ("rest" if route == "rest" else None)
+    assert rpc.tip_hash() == HASH
+    assert rpc.route == "rpc"
+    assert [asked.method for asked in server.asked] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize("reply", [UNAUTHORISED, page(404), page(), failed(-32601, "no", 404)])
+def test_rpc_that_does_not_serve_any_more_is_given_up_for_rest(server, rest, reply):
+    server.replies["getblockchaininfo"] = reply
+    rest.route = "rpc"
+    assert rest.tip_hash() == HASH
+    assert rest.route == "rest"
+
+
+@pytest.mark.parametrize("route", ["rest", "rpc", None])
+def test_an_outage_is_told_the_same_whatever_route_is_set(server, tmp_path, closed_port, route):
+    # A node that is stopped takes its cookie away.
+    place = f"127.0.0.1:{closed_port}"
+    source = open_source(f"bitcoind+http://{place}?cookie={tmp_path / 'none'}", Settings())
+    source.route = route
+    assert message_of(source.tip_hash).startswith(f"bitcoind {place} refused the connection: is ")
+    assert source.route == route
+    starting = open_node(server)
+    starting.route = route
+    server.replies["getblockchaininfo"] = failed(-28, "Verifying blocks…")
+    assert "is still starting (Verifying blocks…): try again" in message_of(starting.tip_hash)
+    server.replies["getblockchaininfo"] = UNAUTHORISED
+    assert "wants a password (401): set rest=1" in message_of(starting.tip_hash)
+    starting.close()
+
+
 def test_a_page_with_status_200_is_not_taken_for_rest(server, rpc):
     server.replies["/rest/chaininfo.json"] = page()
     server.replies["getblockchaininfo"] = page()
@@ -79,10 +144,13 @@ def test_a_refused_connection_asks_whether_it_is_running(closed_port):
 
 def test_a_node_that_is_still_syncing_has_no_tip(server, rest, rpc):
     server.replies["/rest/chaininfo.json"] = as_json(INFO | {"initialblockdownload": True})
-    assert "is still syncing, at block 805 of 900: try again" in message_of(rest.tip)
+    for ask in (rest.tip, rest.tip_hash):
+        assert "is still syncing, at block 805 of 900: try again" in message_of(ask)
     del server.replies["/rest/chaininfo.json"]
     server.replies["getblockchaininfo"] = succeeded(INFO | {"initialblockdownload": True})
-    assert "is still syncing, at block 805 of 900: try again" in message_of(rpc.tip)
+    rpc.route = "rpc"
+    for ask in (rpc.tip, rpc.tip_hash):
+        assert "is still syncing, at block 805 of 900: try again" in message_of(ask)
 
 
 def test_a_node_that_is_still_loading_says_so_over_rest_and_rpc(server, rest, rpc):

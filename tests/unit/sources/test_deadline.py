@@ -8,8 +8,7 @@ import pytest
 
 from tests.unit.sources.scripted import Reply, scripted_peer
 from utxoracle.errors import SourceError
-from utxoracle.settings import Settings
-from utxoracle.sources.http import BLOCK_LIMIT, HttpClient, parse_endpoint
+from utxoracle.sources.http import BLOCK_LIMIT, HttpClient, Timeouts, parse_endpoint
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -17,8 +16,8 @@ LIMIT = 0.3
 
 
 def client_of(place: str, read_timeout: float) -> HttpClient:
-    settings = Settings(connect_timeout=5, read_timeout=read_timeout)
-    return HttpClient("mempool", parse_endpoint(f"http://{place}"), settings)
+    timeouts = Timeouts(connect=5, read=read_timeout, variable="X_TIMEOUT")
+    return HttpClient("mempool", parse_endpoint(f"http://{place}"), timeouts)
 
 
 def body_of(place: str, read_timeout: float) -> bytes:
@@ -59,7 +58,7 @@ def test_an_answer_that_drips_is_given_up_at_its_limit(begin, drop):
         took = monotonic() - began
     assert str(caught.value) == (
         f"mempool {place} sent its answer too slowly: more than 0.3 s; try again, or raise "
-        f"UTXORACLE_READ_TIMEOUT (GET http://{place}/x)"
+        f"X_TIMEOUT (GET http://{place}/x)"
     )
     assert LIMIT <= took < LIMIT * 2
 

@@ -6,8 +6,10 @@ import pytest
 from utxoracle.errors import SourceError, UsageError
 from utxoracle.settings import Settings
 from utxoracle.sources.bitcoind import BitcoindSource
-from utxoracle.sources.factory import has_password, open_source, redact
+from utxoracle.sources.factory import has_password, open_exchange, open_source, redact
 from utxoracle.sources.mempool import MempoolSource
+from utxoracle.sources.mempool_exchange import MempoolExchange
+from utxoracle.sources.sim_exchange import SimExchange
 
 SECRET = "hunter2"
 
@@ -70,6 +72,7 @@ def test_each_url_gives_its_source_with_a_name_that_holds_no_password():
         f"electrs+http://user:{SECRET}@host:1",
         f"mempool+http://user:{SECRET}@host:port",
         f"mempool+http://user:{SECRET}@:8999",
+        f"mempool+http://user:{SECRET}@ho\u2100st:8999",
         f"mempool+http://user:{SECRET}/@host:8999",
         f"bitcoind+http://user:{SECRET}@host:8332?password={SECRET}",
         f"bitcoind+http://user:{SECRET}@host",
@@ -110,6 +113,74 @@ def test_redact_drops_user_and_password_and_nothing_else(url, shown, secret):
     assert has_password(url) is secret
 
 
+@pytest.mark.parametrize(
+    ("setting", "url", "kind", "name"),
+    [
+        (None, "mempool+http://h:8999/api", MempoolExchange, "mempool h:8999"),
+        (None, f" mempool+https://u:{SECRET}@h ", MempoolExchange, "mempool h"),
+        (None, "sim:seed=2,days=1", SimExchange, "sim seed=2,days=1"),
+        ("", "sim:", SimExchange, "sim"),
+        ("http://h:1", "sim:", MempoolExchange, "mempool h:1"),
+        ("https://h", None, MempoolExchange, "mempool h"),
+        ("mempool+http://h:1/api", "mempool+http://other", MempoolExchange, "mempool h:1"),
+        (f"mempool+https://u:{SECRET}@h:1", "files:/x", MempoolExchange, "mempool h:1"),
+    ],
+)
+def test_exchange_prices_are_of_the_server_that_is_set_or_of_the_source(setting, url, kind, name):
+    exchange = open_exchange(url, Settings(exchange_url=setting))
+    assert isinstance(exchange, kind)
+    assert exchange.name == name
+    exchange.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [
+        ("none", "mempool+http://h:8999"),
+        ("none", "sim:"),
+        ("none", None),
+        (None, None),
+        (None, ""),
+        (None, "files:/x"),
+        (None, "bitcoind+http://h:8332"),
+    ],
+)
+def test_nobody_is_asked_for_exchange_prices_where_none_is_named(setting, url):
+    assert open_exchange(url, Settings(exchange_url=setting)) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        (f"bitcoind+http://u:{SECRET}@h:8332", "it isn't a mempool back end's address"),
+        ("sim:", "it isn't a mempool back end's address"),
+        ("None", "it isn't a mempool back end's address"),
+        (f"u:{SECRET}@h:8999", "it isn't a mempool back end's address"),
+        (f"mempool+http://u:{SECRET}@:8999", "it names no host"),
+        (f"http://u:{SECRET}@h:port", "its port isn't a number"),
+        (f"http://u:{SECRET}@h/?x=1", "nothing may follow its path"),
+        (f"http://u:{SECRET}@[::1", "its host is no host name or number"),
+        (f"http://u:{SECRET}@a http://u:{SECRET}@b", "only one can be asked"),
+    ],
+)
+def test_a_setting_that_names_no_exchange_is_a_usage_error_of_one_line(setting, reason):
+    with pytest.raises(UsageError) as caught:
+        open_exchange("sim:", Settings(exchange_url=setting))
+    message = str(caught.value)
+    assert message.startswith("UTXORACLE_EXCHANGE_URL can't be '")
+    assert f": {reason}" in message
+    assert message.endswith("; write it as in http://127.0.0.1:8999, or none to ask nobody")
+    assert SECRET not in message
+    assert "\n" not in message
+
+
+def test_a_source_that_can_not_be_has_no_exchange_prices_either():
+    with pytest.raises(UsageError, match="its port isn't a number"):
+        open_exchange("mempool+http://h:port", Settings())
+    with pytest.raises(UsageError, match="days must be"):
+        open_exchange("sim:days=zero", Settings())
+
+
 def test_a_user_without_a_password_file_is_a_usage_error():
     with pytest.raises(UsageError, match="UTXORACLE_RPC_USER is set but UTXORACLE_RPC_PASSWORD"):
         open_source("bitcoind+http://host:8332", Settings(rpc_user="u"))
@@ -130,6 +201,17 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch, server):
     with pytest.raises(SourceError, match=f"the cookie {tmp_path}/none of"):
         source.tip()
     source.close()
+
+
+@pytest.mark.parametrize("url", ["mempool+http://h:8999", "bitcoind+http://h:8332"])
+def test_servers_need_neither_numpy_nor_duckdb_nor_the_simulation(url):
+    program = (
+        "import sys; from utxoracle.sources.factory import open_exchange, open_source; "
+        "from utxoracle.settings import Settings; "
+        f"open_source('{url}', Settings()); open_exchange('{url}', Settings()); "
+        "assert not {'numpy', 'duckdb', 'utxoracle.simulation.chain'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_files_need_neither_requests_nor_the_simulation(tmp_path):

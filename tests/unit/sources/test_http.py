@@ -6,9 +6,9 @@ import pytest
 from tests.unit.sources.scripted import Reply, as_json, page, scripted_peer, text
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
-from utxoracle.sources.http import HttpClient, parse_endpoint
+from utxoracle.sources.http import HttpClient, Timeouts, parse_endpoint
 
-QUICK = Settings(connect_timeout=0.3, read_timeout=0.3)
+QUICK = Timeouts(connect=0.3, read=0.3, variable="X_TIMEOUT")
 
 
 def client_of(url: str) -> HttpClient:
@@ -25,6 +25,12 @@ def failure_of(url: str, path: str = "/x") -> str:
     assert "hunter2" not in message
     assert "urllib3" not in message
     return message
+
+
+def test_exchange_prices_have_one_time_limit_of_their_own():
+    settings = Settings(connect_timeout=1, read_timeout=2, exchange_timeout=3)
+    assert Timeouts.for_blocks(settings) == Timeouts(1, 2, "UTXORACLE_READ_TIMEOUT")
+    assert Timeouts.for_exchange(settings) == Timeouts(3, 3, "UTXORACLE_EXCHANGE_TIMEOUT")
 
 
 def test_an_answer_carries_status_media_type_and_body(server):

@@ -56,6 +56,72 @@ def test_the_base_is_found_below_the_given_path_by_asking_once(server, chain, pa
     source.close()
 
 
+def test_the_hash_of_the_tip_is_one_request_and_finds_the_base(back_end, source, chain):
+    assert source.route is None
+    for _ in range(2):
+        assert source.tip_hash() == chain.hash_at(805)
+        assert source.route == BASE
+    assert back_end.paths == [f"{BASE}/blocks/tip/hash"] * 2
+    assert source.hash_at(804) == chain.hash_at(804)
+    assert back_end.paths[2:] == [f"{BASE}/block-height/804"]
+
+
+@pytest.mark.parametrize("route", ["/api/v1", "/api", ""])
+def test_a_route_that_is_set_is_the_only_one_asked(server, source, chain, route):
+    for base in ("/api/v1", "/api", ""):
+        server.replies[f"{base}/blocks/tip/hash"] = text(chain.hash_at(805))
+    source.route = route
+    assert source.route == route
+    assert source.tip_hash() == chain.hash_at(805)
+    assert server.paths == [f"{route}/blocks/tip/hash"]
+    source.route = "/api"
+    assert source.route == "/api"
+
+
+@pytest.mark.parametrize("route", ["/api", "/api/v2", "rest", "http://elsewhere", None])
+def test_a_route_that_can_not_be_or_does_not_serve_is_looked_up(back_end, source, chain, route):
+    source.route = route
+    assert source.route == ("/api" if route == "/api" else None)
+    assert source.tip_hash() == chain.hash_at(805)
+    assert source.route == BASE
+    assert back_end.paths[route == "/api" :] == [f"{BASE}/blocks/tip/hash"]
+
+
+@pytest.mark.parametrize("reply", [page(), page(404), text("hello"), NODE_DOWN, page(502)])
+def test_a_route_that_is_set_is_given_up_for_one_that_serves(back_end, source, chain, reply):
+    source.route = ""
+    back_end.replies["/blocks/tip/hash"] = reply
+    assert source.hash_at(804) == chain.hash_at(804)
+    assert source.route == BASE
+
+
+@pytest.mark.parametrize("route", ["/api/v1", "/api", "", None])
+def test_an_outage_is_told_the_same_whatever_route_is_set(server, source, closed_port, route):
+    source.route = route
+    server.replies[f"{BASE}/blocks/tip/hash"] = NODE_DOWN
+    wanted = f"^mempool {server.place} is up but can't reach its node .500 Failed to get hash at"
+    for ask in (source.tip_hash, source.tip):
+        with pytest.raises(SourceError, match=wanted) as error:
+            ask()
+        one_line(error)
+    assert source.route == route
+    gone = open_source(f"mempool+http://127.0.0.1:{closed_port}", Settings())
+    gone.route = route
+    with pytest.raises(SourceError, match=f"^mempool 127.0.0.1:{closed_port} refused the connec"):
+        gone.tip_hash()
+    assert gone.route == route
+
+
+def test_an_outage_behind_a_known_route_is_told_as_well(back_end, source):
+    source.tip_hash()
+    back_end.replies[f"{BASE}/blocks/tip/hash"] = NODE_DOWN
+    with pytest.raises(SourceError, match="is up but can't reach its node"):
+        source.tip_hash()
+    back_end.replies[f"{BASE}/blocks/tip/hash"] = page(403)
+    with pytest.raises(SourceError, match="with 403: check user and password"):
+        source.tip_hash()
+
+
 def test_a_page_with_status_200_is_no_base(server, source, chain):
     for base in ("/api/v1", "/api"):
         server.replies[f"{base}/blocks/tip/hash"] = page()

@@ -1,0 +1,194 @@
+"""A node that is simulated by a process of its own, and a data folder with the commands on it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import duckdb
+
+SECONDS = 120
+
+DISTURBED = Path(__file__).with_name("disturbed.py")
+
+CHAIN_COLUMNS = (
+    "price, rough_price, deviation, tx_count, outputs, points, confidence, is_valid, "
+    "invalid_reason, algorithm"
+)
+"""The columns of a price that the chain alone decides."""
+
+
+class Node:
+    """What `utxoracle simulate --serve` answers, and the orders that it takes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        place = url.removeprefix("http://")
+        self.mempool = f"mempool+http://{place}"
+        self.bitcoind = f"bitcoind+http://{place}"
+
+    def tip(self) -> tuple[int, str]:
+        with urllib.request.urlopen(f"{self.url}/simulation/tip", timeout=SECONDS) as answer:
+            tip = json.load(answer)
+        return tip["height"], tip["hash"]
+
+    def show(self, height: int) -> None:
+        self._order("tip", {"height": height})
+
+    def grow(self, blocks: int = 1) -> None:
+        self._order("tip", {"by": blocks})
+
+    def fork(self, height: int, tip: int) -> None:
+        """Replace the blocks from `height` on by those of another branch, up to `tip`."""
+        self._order("fork", {"height": height, "tip": tip})
+
+    def requests(self) -> list[str]:
+        """Return what was asked since the last time."""
+        return list(self._order("requests", {})["requests"])
+
+    def _order(self, what: str, order: dict[str, int]) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/simulation/{what}", json.dumps(order).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def simulated_node(options: str, *arguments: str) -> Iterator[Node]:
+    """Serve the chain of `options`, written as in a sim: URL, from a process of its own."""
+    pairs = [option.partition("=") for option in options.split(",")]
+    command = [sys.executable, "-m", "utxoracle", "simulate", "--serve", "--port=0"]
+    command += [f"--{key.replace('_', '-')}={value}" for key, _, value in pairs]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        # Ends the reading below too, since the pipe closes with the process.
+        watchdog = Timer(SECONDS, process.kill)
+        watchdog.start()
+        try:
+            assert process.stdout
+            line = next(line for line in process.stdout if "serving" in line)
+            found = re.search(r"http://\S+", line)
+            assert found, line
+            watchdog.cancel()
+            yield Node(found[0])
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+class Appliance:
+    """A data folder, and the commands that work on it, each in a process of its own."""
+
+    def __init__(self, folder: Path, source: str, **settings: str) -> None:
+        self.folder = folder
+        self.database = folder / "utxoracle_cache.db"
+        self.snapshot = folder / "utxoracle_snapshot.db"
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("UTXORACLE_")
+        } | {
+            "UTXORACLE_DATA_DIR": str(folder),
+            "UTXORACLE_SOURCE": source,
+            "UTXORACLE_NETWORK": "regtest",
+            **settings,
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "utxoracle", *arguments]
+
+    def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+            env=self.environment | settings,
+        )
+
+    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self.command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment | settings,
+        )
+
+    def run_disturbed(
+        self, mishap: str, moment: str, *arguments: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command to which something happens at a moment, as tests/disturbed.py has it."""
+        return subprocess.run(
+            [sys.executable, str(DISTURBED), mishap, *moment.split(), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+            env=self.environment,
+        )
+
+    def init(self) -> "Appliance":
+        done = self.run("init-db")
+        assert done.returncode == 0, done.stderr
+        return self
+
+    def analyze(self, *arguments: str, **settings: str) -> dict[str, Any]:
+        """Run analyze, which must succeed, and return its JSON."""
+        done = self.run("analyze", "--json", *arguments, **settings)
+        assert done.returncode == 0, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def refused(self, exit_code: int, *arguments: str, **settings: str) -> str:
+        """Run a command, expect a failure of one line, and return the line."""
+        done = self.run(*arguments, **settings)
+        assert done.returncode == exit_code, done.stderr
+        assert done.stdout == ""
+        assert done.stderr.startswith("utxoracle: ")
+        assert done.stderr.count("\n") == 1, done.stderr
+        return done.stderr
+
+    def last_run(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "last_run.json").read_text())
+        return found
+
+    def rows(self, query: str, file: Path | None = None) -> list[tuple[Any, ...]]:
+        """Return what the snapshot, or another database file, answers to a query."""
+        with duckdb.connect(str(file or self.snapshot), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def chain_rows(self, file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
+        """Return everything that the chain alone decides: equal on two machines, `==`."""
+        with duckdb.connect(str(file or self.snapshot), read_only=True) as connection:
+            return self.chain_rows_of(connection)
+
+    @staticmethod
+    def chain_rows_of(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the same of a file that is open."""
+        queries = {
+            "blocks": "SELECT height, hash, prev_hash, time, size, tx_count, candidates "
+            "FROM blocks ORDER BY height",
+            "windows": f"SELECT height, hash, time, {CHAIN_COLUMNS} FROM window_prices "
+            "ORDER BY height",
+            "days": f"SELECT date, first_height, last_height, blocks, {CHAIN_COLUMNS} "
+            "FROM daily_prices ORDER BY date",
+            "points": "SELECT height, heights, prices FROM latest_points",
+        }
+        return {name: connection.execute(query).fetchall() for name, query in queries.items()}
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill a process and its children at once, as a loss of power would."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(SECONDS)
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()

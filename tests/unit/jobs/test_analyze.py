@@ -1,0 +1,257 @@
+"""The ten-minute job against a simulated node: both are processes of their own."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tests.appliance import Appliance, simulated_node
+
+START = datetime.now(UTC).date() - timedelta(days=2)
+OPTIONS = f"seed=5,days=2,transactions=60,start={START}"
+"""A chain that begins two days ago."""
+
+FIRST = 800
+
+
+@pytest.fixture(scope="module")
+def node():
+    with simulated_node(OPTIONS) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def last(node) -> int:
+    """Height of the last block of the whole chain."""
+    return node.tip()[0]
+
+
+@pytest.fixture(scope="module")
+def at_once(node, last, tmp_path_factory):
+    """A folder that was filled by one run; nothing may change it."""
+    node.show(last)
+    appliance = Appliance(tmp_path_factory.mktemp("at-once"), node.mempool).init()
+    return appliance, appliance.analyze()
+
+
+def test_a_first_run_prices_the_newest_windows_and_the_last_finished_day(at_once, last):
+    appliance, report = at_once
+    assert report["caught_up"]
+    first = report["first_height"]
+    assert (report["last_height"], report["tip"]["height"]) == (last, last)
+    assert report["windows"] == last - first + 1 - 144
+    assert [day["date"] for day in report["days"]] == [
+        (START + timedelta(days=offset)).isoformat() for offset in range(len(report["days"]))
+    ]
+    assert report["days"][-1]["date"] == (START + timedelta(days=1)).isoformat()
+    assert appliance.rows("SELECT count(*), min(height), max(height) FROM blocks") == [
+        (report["blocks"], first, last)
+    ]
+    assert first == min(last - 287, report["days"][-1]["first_height"] - 1)
+
+
+def test_a_run_leaves_word_of_itself(at_once, node, last):
+    appliance, report = at_once
+    told = appliance.last_run()
+    assert told["exit_code"] == 0
+    assert told["message"] == report["message"]
+    assert (told["tip_height"], told["tip_hash"]) == (last, node.tip()[1])
+    assert told["caught_up"]
+    assert told["source"] == node.mempool.replace("+http://", " ")
+    assert datetime.fromisoformat(told["started"]) < datetime.fromisoformat(told["finished"])
+
+
+def test_window_prices_equal_those_that_price_gives_for_the_same_blocks(at_once, node):
+    appliance, report = at_once
+    node.show(report["last_height"])
+    for height, price, confidence, outputs, points in appliance.rows(
+        "SELECT height, price, confidence, outputs, points FROM window_prices "
+        "WHERE height % 40 = 0 OR height = (SELECT max(height) FROM window_prices)"
+    ):
+        done = appliance.run("price", f"--from={height - 144}", f"--to={height - 1}", "--json")
+        answer = json.loads(done.stdout)
+        assert price == answer["price"]
+        assert (confidence, outputs, points) == (
+            answer["confidence"],
+            answer["outputs"],
+            answer["points"],
+        )
+
+
+def test_daily_prices_equal_those_that_price_gives_for_the_same_day(at_once):
+    appliance, _ = at_once
+    rows = appliance.rows("SELECT date, price, first_height, last_height FROM daily_prices")
+    assert rows
+    for day, price, first, last in rows:
+        answer = json.loads(appliance.run("price", f"--day={day}", "--json").stdout)
+        assert (price, first, last) == (
+            answer["price"],
+            answer["first_height"],
+            answer["last_height"],
+        )
+
+
+def test_nothing_new_is_one_request_and_changes_nothing(at_once, node):
+    appliance, report = at_once
+    before = appliance.database.read_bytes(), appliance.snapshot.read_bytes()
+    node.requests()
+    again = appliance.analyze()
+    assert node.requests() == ["GET /api/v1/blocks/tip/hash"]
+    assert again["blocks"] == 0
+    assert again["revision"] == report["revision"]
+    assert (appliance.database.read_bytes(), appliance.snapshot.read_bytes()) == before
+    assert appliance.last_run()["message"].startswith("nothing new")
+
+
+def test_a_run_with_nothing_new_does_not_open_the_database(at_once):
+    appliance, _ = at_once
+    done = appliance.run("analyze", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "utxoracle.jobs.analyze" in imported
+    assert not imported & {"duckdb", "_duckdb", "numpy"}
+
+
+def test_two_machines_hold_the_same_however_often_they_run(at_once, node, last, tmp_path):
+    """One adds block after block, the other makes one long run over the same chain."""
+    start = last - 60
+    slow = Appliance(tmp_path / "slow", node.bitcoind).init()
+    quick = Appliance(tmp_path / "quick", node.mempool).init()
+    node.show(start)
+    slow.analyze()
+    quick.analyze()
+    for height in range(start + 1, last + 1):
+        node.show(height)
+        if height % 3 or height == last:
+            slow.analyze()
+    quick.analyze()
+    assert slow.chain_rows() == quick.chain_rows()
+    assert len(slow.chain_rows()["days"]) > 0
+
+
+def test_each_block_is_fetched_once_in_its_life(node, last, tmp_path):
+    node.show(last - 20)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    node.requests()
+    appliance.analyze()
+    for height in (last - 12, last - 11, last):
+        node.show(height)
+        appliance.analyze()
+    fetched = [path for path in node.requests() if path.endswith("/raw")]
+    stored = appliance.rows("SELECT count(*) FROM blocks")[0][0]
+    assert len(set(fetched)) == stored
+    # The first block is tried before anything else, to find out where the source begins.
+    assert len(fetched) <= stored + 1
+
+
+def test_one_new_block_costs_a_handful_of_requests(node, last, tmp_path):
+    node.show(last - 1)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    appliance.analyze()
+    node.show(last)
+    node.requests()
+    assert appliance.analyze()["blocks"] == 1
+    asked = node.requests()
+    assert sum(path.endswith("/raw") for path in asked) == 1
+    assert len(asked) <= 9, asked
+
+
+def test_a_long_catch_up_is_cut_into_runs(node, last, tmp_path):
+    node.show(last)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    first = appliance.analyze("--max-blocks=200")
+    assert (first["blocks"], first["caught_up"]) == (200, False)
+    assert f"{last - first['last_height']} blocks left" in first["message"]
+    second = appliance.analyze("--max-blocks=10000")
+    assert second["caught_up"]
+    assert second["first_height"] == first["last_height"] + 1
+
+
+def test_a_run_ends_at_its_time_budget_and_is_continued(at_once, node, last, tmp_path):
+    whole, _ = at_once
+    node.show(last)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    runs = 1
+    while not appliance.analyze(UTXORACLE_TIME_BUDGET="0")["caught_up"]:
+        runs += 1
+    assert runs > 10
+    assert appliance.chain_rows() == whole.chain_rows()
+
+
+@pytest.mark.parametrize("lost", ["all", "some", "damaged"])
+def test_a_lost_scan_cache_is_rebuilt_and_the_prices_stay_the_same(
+    at_once, node, last, tmp_path, lost
+):
+    whole, _ = at_once
+    node.show(last - 30)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    appliance.analyze()
+    for index, path in enumerate(sorted((tmp_path / "data" / "scans").iterdir())):
+        if lost == "damaged" and index % 3 == 0:
+            path.write_bytes(path.read_bytes()[: -100 * (1 + index % 5)])
+        elif lost == "all" or index % 2:
+            path.unlink()
+    node.show(last)
+    appliance.analyze()
+    ours, theirs = appliance.chain_rows(), whole.chain_rows()
+    shared = min(len(ours["windows"]), len(theirs["windows"]))
+    assert ours["windows"][-shared:] == theirs["windows"][-shared:]
+    assert ours["days"][-1:] == theirs["days"][-1:]
+
+
+def test_a_dry_run_tells_what_would_be_stored_and_writes_nothing(at_once, node, last, tmp_path):
+    _, report = at_once
+    node.show(last)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    told = appliance.analyze("--dry-run")
+    assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+    assert told["dry_run"]
+    assert "would store" in told["message"]
+    assert told["latest"]["price"] == report["latest"]["price"]
+    assert told["days"][-1]["price"] == report["days"][-1]["price"]
+
+
+def test_a_source_that_lags_behind_takes_nothing_away(at_once, node, last):
+    appliance, report = at_once
+    node.show(last - 5)
+    told = appliance.analyze()
+    assert told["blocks"] == 0
+    assert "5 blocks behind what is stored" in told["message"]
+    node.show(last)
+    assert appliance.analyze()["revision"] == report["revision"]
+
+
+def test_a_chain_that_stalls_is_a_warning(tmp_path):
+    with simulated_node("days=1,transactions=20,start=2025-01-01") as node:
+        appliance = Appliance(tmp_path / "data", node.mempool).init()
+        done = appliance.run("analyze")
+        assert done.returncode == 0
+        assert "stalls: its newest block" in done.stderr
+        assert json.loads(appliance.run("status", "--json").stdout)["stalled"]
+
+
+def test_a_chain_too_short_for_a_window_is_stored_all_the_same(tmp_path):
+    with simulated_node("days=1,transactions=20,start_height=1", "--tip=100") as node:
+        appliance = Appliance(tmp_path / "data", node.mempool).init()
+        report = appliance.analyze()
+        assert (report["blocks"], report["windows"], report["days"]) == (101, 0, [])
+        assert report["latest"] is None
+
+
+def test_a_price_beyond_the_limits_is_stored_as_not_valid_with_a_warning(node, last, tmp_path):
+    node.show(last)
+    appliance = Appliance(tmp_path / "data", node.mempool, UTXORACLE_MAX_PRICE="30000").init()
+    done = appliance.run("analyze")
+    assert done.returncode == 0
+    assert "stored as not valid" in done.stderr
+    reasons = appliance.rows("SELECT DISTINCT is_valid FROM window_prices")
+    assert reasons == [(False,)]
+    assert "is above $30,000" in appliance.rows("SELECT invalid_reason FROM daily_prices")[0][0]
+
+
+def test_a_day_is_stored_once_and_for_all(at_once):
+    appliance, _ = at_once
+    days = appliance.rows("SELECT date FROM daily_prices ORDER BY date")
+    assert days == [(START + timedelta(days=offset),) for offset in range(len(days))]
+    assert all(isinstance(day, date) for (day,) in days)

@@ -1,0 +1,136 @@
+from dataclasses import replace
+from datetime import date, timedelta
+
+import duckdb
+import pytest
+
+from tests.unit.store.samples import (
+    FIRST_DAY,
+    FIRST_TIME,
+    NO_EXCHANGE,
+    batch,
+    block_row,
+    day_row,
+    run_row,
+    window_row,
+)
+from utxoracle.bitcoin.network import REGTEST
+from utxoracle.store.database import Database
+from utxoracle.store.queries import Counts
+from utxoracle.store.rows import DayGap, WindowGap
+
+
+@pytest.fixture
+def reader(folder):
+    """A database of 30 blocks and 3 days; heights and days that are multiples of 3 have gaps."""
+    with Database.open(folder, REGTEST) as database:
+        first = batch(1, 29, run=run_row(1.0, 29, blocks=29))
+        windows = [
+            window_row(height, exchange=NO_EXCHANGE) if height % 3 == 0 else window_row(height)
+            for height in range(1, 30)
+        ]
+        days = [
+            day_row(0, last_height=10, exchange=NO_EXCHANGE),
+            day_row(1, last_height=12),
+            day_row(2, last_height=14),
+            day_row(3, last_height=16, exchange=NO_EXCHANGE),
+        ]
+        database.commit(replace(first, windows=windows, days=days))
+        database.commit(batch(30, 30))
+        yield database.reader
+
+
+@pytest.fixture
+def empty(folder):
+    with Database.open(folder, REGTEST) as database:
+        yield database.reader
+
+
+def test_an_empty_database_answers_nothing(empty):
+    assert empty.top() is empty.block(1) is empty.first_height() is empty.window(1) is None
+    assert empty.latest_window() is empty.latest_day() is empty.day(FIRST_DAY) is None
+    assert empty.points() is None
+    assert empty.blocks_from(0) == empty.windows(0, 9) == empty.days(FIRST_DAY, FIRST_DAY) == []
+    assert empty.exchange_gaps(0) == ([], [])
+    assert empty.counts() == Counts(0, None, None, 0, 0, None, None, 0, 0, None, None, 0)
+
+
+def test_a_database_knows_what_it_is(reader):
+    assert (reader.network, reader.revision, reader.schema_version) == ("regtest", 2, 1)
+
+
+def test_blocks_are_found(reader):
+    assert reader.top() == block_row(30)
+    assert reader.first_height() == 1
+    assert reader.block(17) == block_row(17)
+    assert reader.block(31) is None
+    assert reader.blocks_from(28) == [block_row(height) for height in (28, 29, 30)]
+
+
+def test_window_prices_are_found(reader):
+    assert reader.latest_window() == window_row(30)
+    assert reader.window(4) == window_row(4)
+    assert reader.window(0) is None
+    assert [row.height for row in reader.windows(4, 7)] == [4, 5, 6, 7]
+
+
+def test_days_are_found(reader):
+    assert reader.latest_day() == day_row(3, last_height=16, exchange=NO_EXCHANGE)
+    assert reader.latest_day(last_height=15) == day_row(2, last_height=14)
+    assert reader.latest_day(last_height=14) == day_row(2, last_height=14)
+    assert reader.latest_day(last_height=9) is None
+    second = FIRST_DAY + timedelta(days=1)
+    assert reader.day(second) == day_row(1, last_height=12)
+    assert reader.day(date(2020, 1, 1)) is None
+    assert reader.days(second, second + timedelta(days=1)) == [
+        day_row(1, last_height=12),
+        day_row(2, last_height=14),
+    ]
+
+
+def test_gaps_are_those_of_rows_that_are_young_enough(reader):
+    since = FIRST_TIME + 600 * 24
+    windows, days = reader.exchange_gaps(since)
+    price = window_row(1).facts.price
+    assert windows == [
+        WindowGap(24, since, price), WindowGap(27, since + 1800, price),
+    ]  # fmt: skip
+    assert days == [DayGap(FIRST_DAY, price), DayGap(FIRST_DAY + timedelta(days=3), price)]
+    assert reader.exchange_gaps(since + 1)[0] == windows[1:]
+    assert reader.exchange_gaps(FIRST_TIME + 86_400)[1] == days[1:]
+
+
+def test_what_is_stored_is_counted(reader):
+    assert reader.counts() == Counts(
+        blocks=30,
+        first_height=1,
+        last_height=30,
+        windows=30,
+        valid_windows=30,
+        first_window=1,
+        last_window=30,
+        days=4,
+        valid_days=4,
+        first_day=FIRST_DAY,
+        last_day=FIRST_DAY + timedelta(days=3),
+        runs=1,
+    )
+
+
+def test_the_view_compares_the_prices_of_a_day(folder):
+    row, gap = day_row(1, last_height=12), day_row(2, last_height=14, exchange=NO_EXCHANGE)
+    with Database.open(folder, REGTEST) as database:
+        database.commit(replace(batch(1, 1), days=[row, gap]))
+    with duckdb.connect(folder.database) as connection:
+        found = connection.execute("SELECT * FROM price_analysis ORDER BY date").fetchall()
+        columns = [one[0] for one in connection.description]
+    price, exchange = row.facts.price, row.exchange.price
+    assert columns == [
+        "date", "exchange_price", "utxoracle_price", "price_difference", "avg_pct_diff",
+        "confidence", "tx_count", "is_valid",
+    ]  # fmt: skip
+    others = (row.facts.confidence, row.facts.tx_count, True)
+    assert found == [
+        (row.date, exchange, price, exchange - price, 100 * (exchange - price) / price, *others),
+        (gap.date, None, price, None, None, *others),
+    ]

@@ -1,0 +1,145 @@
+"""`utxoracle status`: what is stored and how fresh it is."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from utxoracle.cli.console import say, verbose_option
+from utxoracle.cli.options import data_dir_option, json_option, settings_from
+from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
+from utxoracle.jobs.report import duration
+from utxoracle.jobs.status import Status, status
+
+if TYPE_CHECKING:
+    from utxoracle.store.last_run import LastRun
+    from utxoracle.store.rows import DayRow, WindowRow
+
+
+@click.command("status", short_help="Tell what is stored and how fresh it is.")
+@json_option
+@data_dir_option
+@verbose_option
+def status_command(as_json: bool, data_dir: Path | None) -> None:
+    """Tell what is stored and how fresh it is.
+
+    Reads the published snapshot and waits for nobody. The exit code is 0 also where the chain
+    stalls or the last run failed: that is for doctor to judge.
+
+    \b
+    Examples:
+      utxoracle status
+      utxoracle status --json
+    """
+    found = status(settings_from(data_dir=data_dir))
+    say(json.dumps(_as_json(found)) if as_json else _as_text(found))
+
+
+def _as_json(found: Status) -> dict[str, Any]:
+    counts, run = found.counts, found.last_run
+    return {
+        "data_dir": str(found.folder.path),
+        "network": found.network,
+        "revision": found.revision,
+        "schema_version": found.schema_version,
+        "database_bytes": found.sizes["database"],
+        "snapshot_bytes": found.sizes["snapshot"],
+        "stalled": found.stalled,
+        "blocks": counts.blocks,
+        "first_height": counts.first_height,
+        "last_height": counts.last_height,
+        "windows": counts.windows,
+        "valid_windows": counts.valid_windows,
+        "days": counts.days,
+        "valid_days": counts.valid_days,
+        "runs": counts.runs,
+        "window": window_as_json(found.window) if found.window else None,
+        "day": day_as_json(found.day) if found.day else None,
+        "last_run": _run_as_json(run) if run else None,
+    }
+
+
+def _run_as_json(run: "LastRun") -> dict[str, Any]:
+    return {
+        "started": rfc3339(run.started),
+        "finished": rfc3339(run.finished),
+        "exit_code": run.exit_code,
+        "message": run.message,
+        "source": run.source,
+        "tip_height": run.tip_height,
+        "tip_hash": run.tip_hash,
+        "caught_up": run.caught_up,
+    }
+
+
+def _as_text(found: Status) -> str:
+    rows = {
+        "window price": _window(found.window, found.now),
+        "daily price": _day(found.day),
+        "blocks": _blocks(found),
+        "window prices": _prices(found.counts.windows, found.counts.valid_windows),
+        "daily prices": _prices(found.counts.days, found.counts.valid_days),
+        "last run": _last_run(found.last_run, found.now),
+        "source": (found.last_run and found.last_run.source) or "none yet",
+        "snapshot": f"revision {found.revision}, {_size(found.sizes['snapshot'])} "
+        f"(database {_size(found.sizes['database'])})",
+    }
+    if found.stalled and found.top:
+        rows["chain"] = f"stalled: no block for {duration(found.now - found.top.time)}"
+    head = f"{found.network} network, {found.folder.path}"
+    return "\n".join([head, "", *(f"  {key:<15}{value}" for key, value in rows.items())])
+
+
+def _window(row: "WindowRow | None", now: float) -> str:
+    if row is None:
+        return "none yet: run utxoracle analyze"
+    return (
+        f"{_price(row)}, block {row.height} of {_moment(row.time)}, {duration(now - row.time)} ago"
+    )
+
+
+def _day(row: "DayRow | None") -> str:
+    return "none yet" if row is None else f"{_price(row)}, {row.date}, {row.blocks} blocks"
+
+
+def _price(row: "WindowRow | DayRow") -> str:
+    facts, exchange = row.facts, row.exchange
+    if facts.price is None:
+        return f"none ({facts.invalid_reason})"
+    shown = f"${facts.price:,.2f}, confidence {facts.confidence:.2f}"
+    if exchange.price is None:
+        shown += f", no exchange price ({exchange.reason})"
+    else:
+        gap = 100 * (exchange.price - facts.price) / facts.price
+        shown += f", exchange ${exchange.price:,.0f} ({gap:+.2f} %)"
+        shown += ", DIVERGES" if row.diverges else ""
+    return shown if facts.is_valid else f"{shown}, NOT VALID: {facts.invalid_reason}"
+
+
+def _blocks(found: Status) -> str:
+    counts = found.counts
+    if not counts.blocks:
+        return "none yet"
+    return f"{counts.blocks:,} ({counts.first_height} to {counts.last_height})"
+
+
+def _prices(stored: int, valid: int) -> str:
+    return f"{stored:,}" + (f", {stored - valid:,} not valid" if stored > valid else "")
+
+
+def _last_run(run: "LastRun | None", now: float) -> str:
+    if run is None:
+        return "none yet"
+    how = "ok" if run.exit_code == 0 else f"FAILED with exit code {run.exit_code}"
+    when = f"{_moment(run.finished)}, {duration(now - run.finished)} ago"
+    return f"{how}, {when}: {run.message}"
+
+
+def _moment(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _size(size: int | None) -> str:
+    return "none" if size is None else f"{size / 1e6:.1f} MB"

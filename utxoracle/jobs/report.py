@@ -1,0 +1,105 @@
+"""What a run has found and done, as one line."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from utxoracle.settings import Settings
+
+if TYPE_CHECKING:
+    from utxoracle.jobs.catch_up import Growth
+    from utxoracle.store.rows import DayRow, WindowRow
+
+
+@dataclass(frozen=True)
+class Tip:
+    """The newest block of a source: its height, hash and time (seconds since 1970 UTC)."""
+
+    height: int
+    hash: str
+    time: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run has found and done.
+
+    Attributes:
+        source: Name of the source.
+        tip: Its newest block.
+        caught_up: Whether everything up to there is stored.
+        growth: What was added; None when it was enough to ask for the tip.
+        revision: The database's.
+        dry_run: Whether nothing was written.
+    """
+
+    source: str
+    tip: Tip
+    caught_up: bool
+    growth: "Growth | None"
+    revision: int
+    dry_run: bool
+
+    @property
+    def message(self) -> str:
+        """One line for people."""
+        growth = self.growth
+        if growth is None or growth.last_height is None:
+            return self._nothing_new(growth.behind if growth else 0)
+        parts = [
+            f"{'would store' if self.dry_run else 'stored'} {_count(growth.blocks, 'block')} "
+            f"({growth.first_height} to {growth.last_height}), "
+            f"{_count(growth.windows, 'window price')}, {_count(len(growth.days), 'daily price')}"
+        ]
+        if growth.stale:
+            parts.append(f"the chain was reorganised: {_count(growth.stale, 'stale block')} gone")
+        parts += [f"{day.date} {_price(day)}" for day in growth.days[-1:]]
+        if growth.latest:
+            parts.append(f"block {growth.latest.height} {_price(growth.latest)}")
+        if not self.caught_up:
+            left = self.tip.height - growth.last_height
+            parts.append(f"{_count(left, 'block')} left for the next run")
+        return "; ".join(parts)
+
+    def warnings(self, settings: Settings) -> list[str]:
+        """Return what deserves a look though the run was good, one line each."""
+        found = []
+        if self.growth and self.growth.invalid:
+            found.append(
+                f"{_count(self.growth.invalid, 'price')} stored as not valid; see utxoracle status"
+            )
+        age = time.time() - self.tip.time
+        if age > settings.stall_minutes * 60:
+            found.append(
+                f"the chain of {self.source} stalls: its newest block {self.tip.height} is "
+                f"{duration(age)} old"
+            )
+        return found
+
+    def _nothing_new(self, behind: int) -> str:
+        if behind:
+            return (
+                f"nothing new: {self.source} ends at block {self.tip.height}, "
+                f"{_count(behind, 'block')} behind what is stored"
+            )
+        return f"nothing new: block {self.tip.height} is the newest of {self.source}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it."""
+    minutes = seconds / 60
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:,.0f} days"
+
+
+def _price(row: "WindowRow | DayRow") -> str:
+    facts = row.facts
+    shown = "no price" if facts.price is None else f"${facts.price:,.2f}"
+    if row.exchange.price is not None:
+        shown += f" (exchange ${row.exchange.price:,.0f})"
+    return shown if facts.is_valid else f"{shown}, not valid: {facts.invalid_reason}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,84 @@
+"""What is stored, and how fresh it is: read from the snapshot, without the lock."""
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utxoracle.settings import Settings
+from utxoracle.store.folder import DataFolder
+from utxoracle.store.last_run import LastRun, read_last_run
+
+if TYPE_CHECKING:
+    from utxoracle.store.queries import Counts
+    from utxoracle.store.rows import BlockRow, DayRow, WindowRow
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the snapshot and last_run.json tell.
+
+    Attributes:
+        folder: Where everything is.
+        network: The network that is followed.
+        revision: The snapshot's.
+        schema_version: The snapshot's.
+        sizes: Bytes of `database` and `snapshot`; None for what can't be seen.
+        counts: How much is stored.
+        top: The newest block.
+        window: The newest window price.
+        day: The newest daily price.
+        last_run: How the last run went; None if there was none.
+        now: When this was found out, seconds since 1970 UTC.
+        stalled: Whether the newest block is older than `stall_minutes`.
+    """
+
+    folder: DataFolder
+    network: str
+    revision: int
+    schema_version: int
+    sizes: dict[str, int | None]
+    counts: "Counts"
+    top: "BlockRow | None"
+    window: "WindowRow | None"
+    day: "DayRow | None"
+    last_run: LastRun | None
+    now: float
+    stalled: bool
+
+
+def status(settings: Settings) -> Status:
+    """Return what is stored and how fresh it is.
+
+    Raises:
+        StorageError: There is no snapshot, or it can't be read.
+    """
+    from utxoracle.store.snapshot import Snapshot
+
+    folder = DataFolder(settings.data_folder())
+    now = time.time()
+    with closing(Snapshot(folder)) as snapshot:
+        reader = snapshot.reader()
+        top = reader.top()
+        return Status(
+            folder=folder,
+            network=reader.network,
+            revision=reader.revision,
+            schema_version=reader.schema_version,
+            sizes={"database": _size(folder.database), "snapshot": _size(folder.snapshot)},
+            counts=reader.counts(),
+            top=top,
+            window=reader.latest_window(),
+            day=reader.latest_day(),
+            last_run=read_last_run(folder),
+            now=now,
+            stalled=top is not None and now - top.time > settings.stall_minutes * 60,
+        )
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,143 @@
+"""HTTP under the simulated servers: a port, connections, requests and answers as bytes."""
+
+import socket
+import sys
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from utxoracle.errors import UsageError
+from utxoracle.simulation.answers import JSON, Answer, Request, compact_json
+
+MOST_BODY = 1_000_000
+IDLE_SECONDS = 70
+
+
+def listen(host: str, port: int) -> "HttpServer":
+    """Return a server that listens on `host`; port 0 takes a free one.
+
+    Raises:
+        UsageError: It can't be listened on.
+    """
+    if not host:
+        # The operating system takes an empty name for all of its addresses.
+        raise UsageError("the host to listen on is empty; give an address such as 127.0.0.1")
+    try:
+        return HttpServer((host, port), _Handler)
+    except (OSError, OverflowError, TypeError, UnicodeError) as error:
+        # All but the first come from a port that is none, or a host that can't be a name.
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UsageError(
+            f"{place_of(host, port)} can't be listened on: {reason or error}; "
+            "choose another address or port"
+        ) from None
+
+
+def place_of(host: str, port: int) -> str:
+    """Return host and port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class HttpServer(ThreadingHTTPServer):
+    """Knows its open connections, so that it can drop those that are kept alive.
+
+    Attributes:
+        answer: Gives the answer to a request; to be set before any comes.
+    """
+
+    daemon_threads = True
+    answer: Callable[[Request], Answer]
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: set[socket.socket] = set()
+        self._open_lock = Lock()
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Bind without looking up one's own name, which can wait for a name server."""
+        TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember a new connection, and answer it in a thread."""
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that ends."""
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hangs up."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+    def drop_connections(self) -> None:
+        """End every connection, also while an answer is under way."""
+        with self._open_lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Turns HTTP into a Request and an Answer into HTTP."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "utxoracle-simulation"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+    # One packet for headers and body, at once: otherwise small answers wait for an
+    # acknowledgement that the client delays by 40 ms.
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
+    server: HttpServer
+
+    def do_GET(self) -> None:
+        self._respond(b"")
+
+    def do_HEAD(self) -> None:
+        self._respond(b"")
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MOST_BODY:
+            self.close_connection = True
+            self._send(Answer(400, JSON, compact_json({"error": "no usable Content-Length"})))
+            return
+        self._respond(self.rfile.read(int(length)))
+
+    def log_message(self, *_: object) -> None:
+        """Write no log: demos and tests print what they want to be seen."""
+
+    def _respond(self, body: bytes) -> None:
+        parts = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            target=self.path,
+            path=unquote(parts.path),
+            query=dict(reversed(parse_qsl(parts.query))),
+            accept=self.headers.get("Accept", ""),
+            authorization=self.headers.get("Authorization", ""),
+            body=body,
+        )
+        self._send(self.server.answer(request))
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        if answer.content_type is not None:
+            self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)

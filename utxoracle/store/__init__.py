@@ -1,0 +1,1 @@
+"""What is kept: one DuckDB file with one writer, its published copy, and the scan cache."""

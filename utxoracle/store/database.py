@@ -1,0 +1,212 @@
+"""The database and its one writer."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from utxoracle import __version__
+from utxoracle.atomic import sync_folder
+from utxoracle.bitcoin.network import Network
+from utxoracle.errors import StorageError
+from utxoracle.settings import variable_of
+from utxoracle.store.batches import store_batch
+from utxoracle.store.connection import Connection
+from utxoracle.store.folder import DataFolder
+from utxoracle.store.lock import run_lock
+from utxoracle.store.queries import Reader
+from utxoracle.store.rows import Batch
+from utxoracle.store.schema import migrate, raise_revision
+from utxoracle.store.snapshot import MODE, publish, published_revision
+
+
+class Database:
+    """The open database, as a context manager; only ever under `run_lock`.
+
+    Attributes:
+        reader: Questions to it.
+        revision: Number of changes since it was made.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.reader = Reader(connection)
+        self.revision = self.reader.revision
+
+    @classmethod
+    def open(cls, folder: DataFolder, network: Network) -> "Database":
+        """Return the database of `folder`, brought to the newest schema.
+
+        Raises:
+            StorageError: It isn't there, is damaged, not ours, newer than this program, of another
+                network or in use, or its disk is full or fails. It is left as it is.
+        """
+        if not folder.database.exists():
+            raise StorageError(
+                f"{folder.database} is not there, not initialised: run utxoracle init-db, or "
+                "mount its disk"
+            )
+        has_log = folder.wal.exists()
+        connection = Connection.open(folder.database, _recovery(folder))
+        try:
+            reader = Reader(connection)
+            version = reader.schema_version
+            if not has_log:
+                connection.check_length()
+            _check_network(folder.database, reader.network, network)
+            migrate(connection, version)
+            return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def commit(self, batch: Batch) -> int:
+        """Store a batch, and return the new revision.
+
+        Raises:
+            StorageError: It can't be stored; the database is as before.
+        """
+        with self._connection.transaction():
+            store_batch(self._connection, batch)
+            raise_revision(self._connection)
+        self.revision = self.reader.revision
+        return self.revision
+
+    def close(self) -> None:
+        """Fold the log of commits into the file, so that it can be copied, and close it.
+
+        Raises:
+            StorageError: That failed; nothing is lost, the next one to open it takes the log.
+        """
+        try:
+            self._connection.query("CHECKPOINT")
+        finally:
+            self._connection.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        # What went wrong first is what is to be told.
+        with suppress(StorageError):
+            self.close()
+
+
+def create_database(folder: DataFolder, network: Network) -> bool:
+    """Make folder, database and snapshot where they aren't there; return whether it made one.
+
+    A database that is there must be a sound one of this network; it is brought to the newest
+    schema, and published if its snapshot is missing or another.
+
+    Raises:
+        StorageError: They can't be made, or what is there can't be used.
+    """
+    _make_folder(folder.path)
+    folder.check()
+    with run_lock(folder):
+        is_new = not os.path.lexists(folder.database)
+        if is_new:
+            _refuse_remains(folder)
+        folder.check_space()
+        if is_new:
+            _build(folder, network)
+        _make_folder(folder.scans)
+        with Database.open(folder, network) as database:
+            pass
+        if published_revision(folder) != database.revision:
+            publish(folder)
+    return is_new
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(0o750, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StorageError(f"{path} is not a folder; choose another name") from None
+    except OSError as error:
+        raise StorageError(
+            f"can't make the folder {path}: {error.strerror}; check the one that it is in"
+        ) from None
+
+
+def _refuse_remains(folder: DataFolder) -> None:
+    """Refuse to begin anew beside what is left of a database that is gone."""
+    if folder.snapshot.exists():
+        raise StorageError(
+            f"{folder.database} is gone, but its copy is there: cp {folder.snapshot} "
+            f"{folder.database} to go on from it, or move the copy away to start over"
+        )
+    if folder.wal.exists():
+        # It would be taken for the new one's.
+        raise StorageError(
+            f"{folder.database} is gone, but {folder.wal} with its last commits is there: put "
+            "the database back, or move that file away to start over"
+        )
+
+
+def _build(folder: DataFolder, network: Network) -> None:
+    """Make the database under another name, so that a killed run leaves none by its own."""
+    new = folder.database.with_name(f".{folder.database.name}.new")
+    new_wal = new.with_name(f"{new.name}.wal")
+    try:
+        try:
+            _remove(new, new_wal)
+            _fill(new, network, _recovery(folder))
+            new.replace(folder.database)
+        finally:
+            _remove(new, new_wal)
+        sync_folder(folder.path)
+    except OSError as error:
+        raise StorageError(
+            f"can't make {folder.database}: {error.strerror}; check the folder and its disk"
+        ) from None
+
+
+def _fill(path: Path, network: Network, remedy: Callable[[], str]) -> None:
+    connection = Connection.create(path, remedy)
+    try:
+        migrate(connection, 0)
+        connection.query(
+            "INSERT INTO meta VALUES ('network', ?), ('revision', '0'), ('created_by', ?)",
+            [network.name, f"utxoracle {__version__}"],
+        )
+        connection.query("CHECKPOINT")
+    finally:
+        connection.close()
+    with path.open("rb") as file:
+        os.fchmod(file.fileno(), MODE)
+        os.fsync(file.fileno())
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _check_network(path: Path, stored: str, asked: Network) -> None:
+    if stored != asked.name:
+        raise StorageError(
+            f"{path} holds the network {stored!r}, not {asked.name!r}: set "
+            f"{variable_of('network')} to {stored}, or {variable_of('data_dir')} to another folder"
+        )
+
+
+def _recovery(folder: DataFolder) -> Callable[[], str]:
+    """Return what says how to go on without a database that can't be used."""
+
+    def advice() -> str:
+        away = f"move it{' and its .wal' if folder.wal.exists() else ''} away, then "
+        if folder.snapshot.exists():
+            return f"{away}cp {folder.snapshot} {folder.database}"
+        return f"{away}put a backup in its place, or run utxoracle init-db"
+
+    return advice

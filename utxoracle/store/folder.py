@@ -1,0 +1,134 @@
+"""The data folder: where everything is, and whether it can be written."""
+
+import os
+import pwd
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from utxoracle.errors import StorageError
+
+SPARE_SPACE = 64 << 20
+"""Bytes that must be free beside those for the copy of the database that is published."""
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The folder that holds everything that is stored.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        """The database, opened by the one writer only."""
+        return self.path / "utxoracle_cache.db"
+
+    @property
+    def wal(self) -> Path:
+        """DuckDB's log of commits that the database itself doesn't hold yet."""
+        return self.path / "utxoracle_cache.db.wal"
+
+    @property
+    def snapshot(self) -> Path:
+        """The published copy, for all readers."""
+        return self.path / "utxoracle_snapshot.db"
+
+    @property
+    def scans(self) -> Path:
+        """Folder of the scan cache."""
+        return self.path / "scans"
+
+    @property
+    def last_run(self) -> Path:
+        """What the last run did."""
+        return self.path / "last_run.json"
+
+    @property
+    def lock(self) -> Path:
+        """File that is locked by whatever writes."""
+        return self.path / "lock"
+
+    def check(self) -> None:
+        """Check that this user can write the folder, and leave files that its owner can.
+
+        Raises:
+            StorageError: It can't be.
+        """
+        try:
+            if not self.path.exists():
+                raise StorageError(
+                    f"{self.path} is not there; run utxoracle init-db, or mount its disk"
+                )
+            if not self.path.is_dir():
+                raise StorageError(f"{self.path} is not a folder; choose another name")
+            for path in (self.path, self.database, self.wal):
+                if path.exists():
+                    _check_owner(path)
+            _check_access(self.path, os.R_OK | os.W_OK | os.X_OK)
+            for path in (self.database, self.wal):
+                if path.exists():
+                    _check_access(path, os.R_OK | os.W_OK)
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} can't be used: {error.strerror}; check the modes and owners of the "
+                "folders that lead to it"
+            ) from None
+
+    def check_space(self) -> None:
+        """Check that there is room for a commit and for the copy that is published after it.
+
+        Raises:
+            StorageError: There isn't, or the folder can't be asked.
+        """
+        try:
+            free = shutil.disk_usage(self.path).free
+            size = self.database.stat().st_size if self.database.exists() else 0
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} can't be used: {error.strerror}; check its disk"
+            ) from None
+        if free < size + SPARE_SPACE:
+            raise StorageError(
+                f"the disk of {self.path} has {_megabytes(free)} free, but "
+                f"{_megabytes(size + SPARE_SPACE)} are needed: make room"
+            )
+
+
+def _check_owner(path: Path) -> None:
+    """Refuse to work as root in another user's folder: its files would lock that user out."""
+    owner = path.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        name = _user_name(owner)
+        raise StorageError(
+            f"{path} belongs to user {name}, who could not write what root leaves there: "
+            f"run it as that user: sudo -u {name} utxoracle ..."
+        )
+
+
+def _check_access(path: Path, mode: int) -> None:
+    # The effective user is the one that the kernel asks about when files are opened.
+    if os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
+        return
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise StorageError(f"{path} is on a read-only disk: mount it writable, or see dmesg")
+    user, owner = _user_name(os.geteuid()), _user_name(path.stat().st_uid)
+    advice = f"run as user {owner}" if user != owner else "give it back with chmod u+rwX"
+    raise StorageError(
+        f"{path} is not readable and writable for user {user} (its owner is {owner}): {advice}"
+    )
+
+
+def _user_name(uid: int) -> str:
+    """Return the name of a user, or its number as sudo takes it from a shell."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"'#{uid}'"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,187 @@
+"""What can be asked of a database, whether it is the live one or a snapshot.
+
+The cost of no question grows with the history, but for the series and the counts. DuckDB answers
+`max` and comparisons with a key from the bounds that it keeps of every 122,880 rows, whereas
+ORDER BY ... LIMIT 1 would read them.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from utxoracle.store import columns
+from utxoracle.store.columns import block_row, day_row, timestamp, window_row
+from utxoracle.store.connection import Connection
+from utxoracle.store.rows import BlockRow, DayGap, DayRow, Points, WindowGap, WindowRow
+from utxoracle.store.schema import stored_version
+
+_BLOCKS = f"SELECT {', '.join(columns.BLOCKS)} FROM blocks"  # noqa: S608
+_WINDOWS = f"SELECT {', '.join(columns.WINDOWS)} FROM window_prices"  # noqa: S608
+_DAYS = f"SELECT {', '.join(columns.DAYS)} FROM daily_prices"  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much is stored.
+
+    Attributes:
+        blocks: Number of blocks.
+        first_height: Height of the first block; None without blocks, as below.
+        last_height: Height of the last one.
+        windows: Number of window prices.
+        valid_windows: How many of them are valid.
+        first_window: Height of the first window price.
+        last_window: Height of the last one.
+        days: Number of daily prices.
+        valid_days: How many of them are valid.
+        first_day: The first of these days.
+        last_day: The last one.
+        runs: Number of runs that stored something.
+    """
+
+    blocks: int
+    first_height: int | None
+    last_height: int | None
+    windows: int
+    valid_windows: int
+    first_window: int | None
+    last_window: int | None
+    days: int
+    valid_days: int
+    first_day: date | None
+    last_day: date | None
+    runs: int
+
+
+class Reader:
+    """Questions to a database. All raise StorageError when it can't be read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def network(self) -> str:
+        """Name of the network whose chain is stored."""
+        return self._meta("network")
+
+    @property
+    def revision(self) -> int:
+        """Number of changes since the database was made."""
+        return int(self._meta("revision"))
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the tables."""
+        return stored_version(self._connection)
+
+    def top(self) -> BlockRow | None:
+        """Return the newest block."""
+        row = self._connection.one(
+            f"{_BLOCKS} WHERE height = (SELECT max(height) FROM blocks)"  # noqa: S608
+        )
+        return block_row(row) if row else None
+
+    def block(self, height: int) -> BlockRow | None:
+        """Return the block at `height`."""
+        row = self._connection.one(f"{_BLOCKS} WHERE height = ?", [height])
+        return block_row(row) if row else None
+
+    def blocks_from(self, height: int) -> list[BlockRow]:
+        """Return the blocks from `height` on, ascending."""
+        rows = self._connection.query(f"{_BLOCKS} WHERE height >= ? ORDER BY height", [height])
+        return [*map(block_row, rows)]
+
+    def first_height(self) -> int | None:
+        """Return the height of the oldest block."""
+        height: int | None = self._connection.query("SELECT min(height) FROM blocks")[0][0]
+        return height
+
+    def window(self, height: int) -> WindowRow | None:
+        """Return the window price at `height`."""
+        row = self._connection.one(f"{_WINDOWS} WHERE height = ?", [height])
+        return window_row(row) if row else None
+
+    def latest_window(self) -> WindowRow | None:
+        """Return the newest window price."""
+        row = self._connection.one(
+            f"{_WINDOWS} WHERE height = (SELECT max(height) FROM window_prices)"  # noqa: S608
+        )
+        return window_row(row) if row else None
+
+    def windows(self, first: int, last: int) -> list[WindowRow]:
+        """Return the window prices of the heights from `first` to `last`, ascending."""
+        rows = self._connection.query(
+            f"{_WINDOWS} WHERE height BETWEEN ? AND ? ORDER BY height", [first, last]
+        )
+        return [*map(window_row, rows)]
+
+    def day(self, day: date) -> DayRow | None:
+        """Return the price of a day."""
+        row = self._connection.one(f"{_DAYS} WHERE date = ?", [day])
+        return day_row(row) if row else None
+
+    def latest_day(self, last_height: int | None = None) -> DayRow | None:
+        """Return the newest daily price, of the days that end at `last_height` or before."""
+        limit = "" if last_height is None else " WHERE last_height <= ?"
+        row = self._connection.one(
+            f"{_DAYS} WHERE date = (SELECT max(date) FROM daily_prices{limit})",  # noqa: S608
+            [] if last_height is None else [last_height],
+        )
+        return day_row(row) if row else None
+
+    def days(self, first: date, last: date) -> list[DayRow]:
+        """Return the daily prices from `first` to `last`, ascending."""
+        rows = self._connection.query(
+            f"{_DAYS} WHERE date BETWEEN ? AND ? ORDER BY date", [first, last]
+        )
+        return [*map(day_row, rows)]
+
+    def exchange_gaps(self, since: int) -> tuple[list[WindowGap], list[DayGap]]:
+        """Return the rows without an exchange price, ascending, not older than `since`."""
+        windows = self._connection.query(
+            "SELECT height, time, price FROM window_prices "
+            "WHERE exchange_price IS NULL AND time >= ? ORDER BY height",
+            [timestamp(since)],
+        )
+        days = self._connection.query(
+            "SELECT date, price FROM daily_prices "
+            "WHERE exchange_price IS NULL AND date >= ? ORDER BY date",
+            [datetime.fromtimestamp(since, UTC).date()],
+        )
+        return (
+            [WindowGap(height, columns.seconds(time), price) for height, time, price in windows],
+            [DayGap(day, price) for day, price in days],
+        )
+
+    def points(self) -> Points | None:
+        """Return the price points of the newest window."""
+        row = self._connection.one("SELECT height, heights, prices FROM latest_points")
+        if not row:
+            return None
+        height, heights, prices = row
+        return Points(
+            height=height,
+            heights=np.frombuffer(heights, "<i4").astype(np.int64),
+            prices=np.frombuffer(prices, "<f8").astype(np.float64),
+        )
+
+    def counts(self) -> Counts:
+        """Return how much is stored."""
+        blocks = self._connection.query("SELECT count(*), min(height), max(height) FROM blocks")
+        windows = self._connection.query(
+            "SELECT count(*), count(*) FILTER (is_valid), min(height), max(height) "
+            "FROM window_prices"
+        )
+        days = self._connection.query(
+            "SELECT count(*), count(*) FILTER (is_valid), min(date), max(date) FROM daily_prices"
+        )
+        runs = self._connection.query("SELECT count(*) FROM runs")
+        return Counts(*blocks[0], *windows[0], *days[0], *runs[0])
+
+    def _meta(self, key: str) -> str:
+        row = self._connection.one("SELECT value FROM meta WHERE key = ?", [key])
+        if not row:
+            raise self._connection.not_ours(f"it records no {key}")
+        value: str = row[0]
+        return value

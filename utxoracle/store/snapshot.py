@@ -1,0 +1,128 @@
+"""The published copy of the database: the one writer makes it, and every reader opens it."""
+
+import os
+import shutil
+from pathlib import Path
+
+from utxoracle.atomic import sync_folder
+from utxoracle.errors import StorageError
+from utxoracle.store.connection import Connection
+from utxoracle.store.folder import DataFolder
+from utxoracle.store.queries import Reader
+from utxoracle.store.schema import known_version
+
+MODE = 0o640
+"""Of both files: the group of the service may read."""
+
+_CHUNK = 1 << 20
+
+
+def published_revision(folder: DataFolder) -> int | None:
+    """Return the revision of the snapshot, None when there is none that can be read."""
+    try:
+        connection = Connection.open_read_only(folder.snapshot, _republish)
+    except StorageError:
+        return None
+    try:
+        return Reader(connection).revision
+    except (StorageError, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def publish(folder: DataFolder) -> None:
+    """Let readers see the database as it is now, which must be closed and without a log.
+
+    Raises:
+        StorageError: It has a log, or the copy can't be made; the old snapshot stays.
+    """
+    if folder.wal.exists():
+        raise StorageError(
+            f"{folder.wal} holds commits that {folder.database} doesn't, so it is not published: "
+            "run utxoracle analyze, which puts them together"
+        )
+    # Only one process publishes at a time, so what has this name is a killed one's.
+    temporary = folder.snapshot.with_name(f".{folder.snapshot.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        try:
+            _copy(folder.database, temporary)
+            temporary.replace(folder.snapshot)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(folder.path)
+    except OSError as error:
+        raise StorageError(
+            f"can't publish {folder.snapshot}: {error.strerror}; make room or mend the folder, "
+            "then run utxoracle analyze"
+        ) from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as old, target.open("xb") as new:
+        os.fchmod(new.fileno(), MODE)
+        shutil.copyfileobj(old, new, _CHUNK)
+        new.flush()
+        os.fsync(new.fileno())
+
+
+class Snapshot:
+    """The snapshot, for a process that reads it again and again; one for each thread."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._path = folder.snapshot
+        self._connection: Connection | None = None
+        self._key: tuple[int, int] | None = None
+
+    def reader(self) -> Reader:
+        """Return a reader of the snapshot that is published now; good until the next call.
+
+        Raises:
+            StorageError: There is none, or it can't be read by this version.
+        """
+        key = self._current_key()
+        if self._connection is None or key != self._key:
+            self.close()
+            self._connection = self._open()
+            # A newer one may have come since it was looked at: then the next call reopens.
+            self._key = key
+        return Reader(self._connection)
+
+    def close(self) -> None:
+        """Give up the file."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+    def _current_key(self) -> tuple[int, int]:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self.close()
+            raise StorageError(
+                f"{self._path} is not there, not initialised: run utxoracle init-db, or mount "
+                "its disk"
+            ) from None
+        except OSError as error:
+            self.close()
+            raise StorageError(
+                f"{self._path} can't be read: {error.strerror}; check the modes of its folders"
+            ) from None
+        return status.st_ino, status.st_mtime_ns
+
+    def _open(self) -> Connection:
+        connection = Connection.open_read_only(self._path, _republish)
+        try:
+            if Reader(connection).schema_version < known_version():
+                raise StorageError(
+                    f"{self._path} was published by an older version: run utxoracle analyze"
+                )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _republish() -> str:
+    return "run utxoracle analyze, which publishes it anew"
