@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -15,8 +16,13 @@ from typing import Any
 
 import duckdb
 
+from utxoracle.bitcoin.network import REGTEST
+from utxoracle.store.database import create_database
+from utxoracle.store.folder import DataFolder
+
 SECONDS = 120
 
+AS_NOBODY = Path(__file__).with_name("as_nobody.py")
 DISTURBED = Path(__file__).with_name("disturbed.py")
 
 CHAIN_COLUMNS = (
@@ -88,6 +94,7 @@ class Appliance:
     """A data folder, and the commands that work on it, each in a process of its own."""
 
     def __init__(self, folder: Path, source: str, **settings: str) -> None:
+        self.is_run_by_nobody = False
         self.folder = folder
         self.database = folder / "utxoracle_cache.db"
         self.snapshot = folder / "utxoracle_snapshot.db"
@@ -97,15 +104,53 @@ class Appliance:
             "UTXORACLE_DATA_DIR": str(folder),
             "UTXORACLE_SOURCE": source,
             "UTXORACLE_NETWORK": "regtest",
+            # A process that scans takes longer to start than the small blocks of tests to scan.
+            "UTXORACLE_WORKERS": "1",
             **settings,
         }
 
+    def copy(self, folder: Path) -> "Appliance":
+        """Return another one that holds the same, in a folder that isn't there yet."""
+        other = Appliance(shutil.copytree(self.folder, folder), "")
+        other.environment = self.environment | {"UTXORACLE_DATA_DIR": str(folder)}
+        return other
+
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "utxoracle", *arguments]
+        program = [str(AS_NOBODY)] if self.is_run_by_nobody else ["-m", "utxoracle"]
+        return [sys.executable, *program, *arguments]
+
+    def disturbed(self, mishap: str, moment: str, *arguments: str) -> list[str]:
+        """Return a command to which something happens at a moment: see tests/disturbed.py."""
+        return [sys.executable, str(DISTURBED), mishap, *moment.split(), *arguments]
 
     def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        return self._finished(self.command(*arguments), settings)
+
+    def run_disturbed(
+        self, mishap: str, moment: str, *arguments: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return self._finished(self.disturbed(mishap, moment, *arguments), {})
+
+    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+        return self._started(self.command(*arguments), settings)
+
+    @contextmanager
+    def halted(self, moment: str, *arguments: str) -> Iterator[int]:
+        """Start a command that stands still from a moment on; give its pid, and kill it at last."""
+        process = self._started(self.disturbed("halt", moment, *arguments), {})
+        try:
+            how = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            assert how
+            assert how.si_status == signal.SIGSTOP
+            yield process.pid
+        finally:
+            kill(process)
+
+    def _finished(
+        self, command: list[str], settings: Mapping[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            self.command(*arguments),
+            command,
             capture_output=True,
             text=True,
             check=False,
@@ -113,31 +158,17 @@ class Appliance:
             env=self.environment | settings,
         )
 
-    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+    def _started(self, command: list[str], settings: Mapping[str, str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            self.command(*arguments),
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=self.environment | settings,
         )
 
-    def run_disturbed(
-        self, mishap: str, moment: str, *arguments: str
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run a command to which something happens at a moment, as tests/disturbed.py has it."""
-        return subprocess.run(
-            [sys.executable, str(DISTURBED), mishap, *moment.split(), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-            env=self.environment,
-        )
-
     def init(self) -> "Appliance":
-        done = self.run("init-db")
-        assert done.returncode == 0, done.stderr
+        create_database(DataFolder(self.folder), REGTEST)
         return self
 
     def analyze(self, *arguments: str, **settings: str) -> dict[str, Any]:
@@ -149,12 +180,7 @@ class Appliance:
 
     def refused(self, exit_code: int, *arguments: str, **settings: str) -> str:
         """Run a command, expect a failure of one line, and return the line."""
-        done = self.run(*arguments, **settings)
-        assert done.returncode == exit_code, done.stderr
-        assert done.stdout == ""
-        assert done.stderr.startswith("utxoracle: ")
-        assert done.stderr.count("\n") == 1, done.stderr
-        return done.stderr
+        return one_line(self.run(*arguments, **settings), exit_code)
 
     def last_run(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "last_run.json").read_text())
@@ -183,6 +209,15 @@ class Appliance:
             "points": "SELECT height, heights, prices FROM latest_points",
         }
         return {name: connection.execute(query).fetchall() for name, query in queries.items()}
+
+
+def one_line(done: "subprocess.CompletedProcess[str]", exit_code: int) -> str:
+    """Check that a command has failed with a code and one line, and return the line."""
+    assert done.returncode == exit_code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("utxoracle: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.conftest import ordinary_user
-from utxoracle.atomic import write_atomically
+from utxoracle.atomic import LEFT_OVER, write_atomically
 from utxoracle.errors import StorageError
 
 
@@ -24,6 +24,31 @@ def test_a_file_gets_the_mode_that_the_umask_leaves(tmp_path):
     finally:
         os.umask(old)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_mode_that_is_given_holds_whatever_the_umask(tmp_path):
+    old = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "file", b"data", mode=0o640, durable=False)
+    finally:
+        os.umask(old)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "file").read_bytes() == b"data"
+
+
+def test_what_a_killed_process_leaves_is_known_by_its_name(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from utxoracle.atomic import write_atomically\n"
+        "os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_atomically(pathlib.Path(sys.argv[1]), b'new')\n"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=False)
+    (left_over,) = (one for one in tmp_path.iterdir() if one != path)
+    assert LEFT_OVER.fullmatch(left_over.name)
+    assert path.read_bytes() == b"old"
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -14,6 +14,7 @@ from utxoracle.atomic import writable_target, write_atomically
 from utxoracle.bitcoin.network import network_named
 from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, say, verbose_option
 from utxoracle.cli.options import (
+    Decorator,
     json_option,
     network_option,
     settings_from,
@@ -33,7 +34,7 @@ STDOUT = "-"
 
 def which_blocks(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what to price and where it comes from."""
-    options = [
+    options: list[Decorator] = [
         click.option(
             "--day",
             type=click.DateTime(["%Y-%m-%d"]),

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from utxoracle.store.rows import DayRow, ExchangeFacts, PriceFacts, WindowRow
+from utxoracle.sources.exchange import ExchangePrice
+from utxoracle.store.rows import DayRow, PriceFacts, WindowRow
 
 
 def window_as_json(row: WindowRow) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _facts(facts: PriceFacts) -> dict[str, Any]:
     }
 
 
-def _exchange(exchange: ExchangeFacts) -> dict[str, Any]:
+def _exchange(exchange: ExchangePrice) -> dict[str, Any]:
     return {
         "exchange_price": exchange.price,
         "exchange_time": None if exchange.time is None else rfc3339(exchange.time),

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from utxoracle.atomic import LEFT_OVER
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import (
@@ -160,6 +161,7 @@ class _Run:
         from utxoracle.store.scans import ScanCache
 
         self._folder.check_space()
+        _remove_left_overs(self._folder)
         with _published(self._folder, self._network) as database:
             cache = ScanCache(self._folder, self._network)
             return self._grow(source, database.reader, cache, database)
@@ -244,6 +246,22 @@ class _Run:
         )
 
 
+def _remove_left_overs(folder: DataFolder) -> None:
+    """Remove what runs have left that were killed while they wrote last_run.json.
+
+    Raises:
+        StorageError: It can't be removed.
+    """
+    try:
+        for path in folder.path.iterdir():
+            if LEFT_OVER.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"can't remove old files in {folder.path}: {error.strerror}; check its owner"
+        ) from None
+
+
 @contextmanager
 def _published(folder: DataFolder, network: Network) -> Iterator["Database"]:
     """Give the open database; then publish it if the snapshot is of another revision.
@@ -252,15 +270,24 @@ def _published(folder: DataFolder, network: Network) -> Iterator["Database"]:
     published too.
     """
     from utxoracle.store.database import Database
-    from utxoracle.store.snapshot import publish, published_revision
 
     database = Database.open(folder, network)
     try:
         with database:
             yield database
-    finally:
-        if published_revision(folder) != database.revision:
-            publish(folder)
+    except BaseException:
+        # What went wrong first is what is to be told.
+        with suppress(StorageError):
+            _publish_revision(folder, database.revision)
+        raise
+    _publish_revision(folder, database.revision)
+
+
+def _publish_revision(folder: DataFolder, revision: int) -> None:
+    from utxoracle.store.snapshot import publish, published_revision
+
+    if published_revision(folder) != revision:
+        publish(folder)
 
 
 def _time_of(block_hash: str, source: Source, reader: "Reader") -> int:

@@ -9,8 +9,9 @@ from typing import TypeVar
 from utxoracle.jobs.exchange import ExchangeLookup
 from utxoracle.price.validity import diverges
 from utxoracle.sources.days import DAY, midnight
+from utxoracle.sources.exchange import ExchangePrice
 from utxoracle.store.queries import Reader
-from utxoracle.store.rows import DayGap, DayRow, ExchangeFacts, WindowGap, WindowRow
+from utxoracle.store.rows import DayGap, DayRow, WindowGap, WindowRow
 
 _Row = TypeVar("_Row", WindowRow, DayRow)
 
@@ -45,8 +46,8 @@ class Comparison:
 
     windows: Sequence[WindowRow]
     days: Sequence[DayRow]
-    window_gaps: Sequence[tuple[int, ExchangeFacts, bool | None]]
-    day_gaps: Sequence[tuple[date, ExchangeFacts, bool | None]]
+    window_gaps: Sequence[tuple[int, ExchangePrice, bool | None]]
+    day_gaps: Sequence[tuple[date, ExchangePrice, bool | None]]
 
 
 def compare(
@@ -92,7 +93,7 @@ def compare(
     )
 
 
-def _beside(row: _Row, exchange: ExchangeFacts, percent: float) -> _Row:
+def _beside(row: _Row, exchange: ExchangePrice, percent: float) -> _Row:
     return replace(
         row, exchange=exchange, diverges=diverges(row.facts.price, exchange.price, percent)
     )

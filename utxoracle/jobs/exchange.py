@@ -5,13 +5,12 @@ from queue import Empty, Queue
 from threading import Thread
 
 from utxoracle.sources.exchange import ExchangePrice, ExchangeSource
-from utxoracle.store.rows import ExchangeFacts
 
 PATIENCE = 2.0
 """Seconds that a batch waits for exchange prices; what comes later is asked for by a later run."""
 
-NO_SOURCE = ExchangeFacts(price=None, time=None, reason="no exchange source is set")
-TOO_SLOW = ExchangeFacts(
+NO_SOURCE = ExchangePrice(price=None, time=None, reason="no exchange source is set")
+TOO_SLOW = ExchangePrice(
     price=None, time=None, reason=f"the server took more than {PATIENCE:g} s to answer"
 )
 
@@ -26,7 +25,7 @@ class ExchangeLookup:
         self._source = source
         self._hangs = False
 
-    def facts_at(self, times: Iterable[int]) -> Mapping[int, ExchangeFacts]:
+    def facts_at(self, times: Iterable[int]) -> Mapping[int, ExchangePrice]:
         """Return what the source says of each time, in seconds since 1970 UTC."""
         wanted = sorted(set(times))
         if self._source is None:
@@ -42,12 +41,7 @@ class ExchangeLookup:
         except Empty:
             self._hangs = True
             return dict.fromkeys(wanted, TOO_SLOW)
-        return {
-            time: ExchangeFacts(
-                price=one.price, time=one.time if one.price else None, reason=one.reason
-            )
-            for time, one in zip(wanted, found, strict=True)
-        }
+        return dict(zip(wanted, found, strict=True))
 
     def close(self) -> None:
         """Give up connections."""

@@ -11,7 +11,8 @@ from utxoracle.price.validity import Limits, invalid_reason
 from utxoracle.price.window import LinkedBlock, gather
 from utxoracle.settings import Settings
 from utxoracle.sources.days import CONFIRMATIONS, WINDOW
-from utxoracle.store.rows import DayRow, ExchangeFacts, Points, PriceFacts, WindowRow
+from utxoracle.sources.exchange import ExchangePrice
+from utxoracle.store.rows import DayRow, Points, PriceFacts, WindowRow
 from utxoracle.store.scans import KEPT_SCANS
 
 ALGORITHM = "v9.1"
@@ -19,7 +20,7 @@ ALGORITHM = "v9.1"
 LONGEST_DAY = KEPT_SCANS - CONFIRMATIONS - 1
 """Blocks: when a day is known to be finished, seven more have come, and older scans are gone."""
 
-NOT_ASKED = ExchangeFacts(price=None, time=None, reason="not asked yet")
+NOT_ASKED = ExchangePrice(price=None, time=None, reason="not asked yet")
 
 
 class BlockTime(NamedTuple):

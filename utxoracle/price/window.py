@@ -67,7 +67,7 @@ class LinkedBlock:
     txids: NDArray[np.uint64]
     values: NDArray[np.int64]
     parents: NDArray[np.int64]
-    known_from: int = 0
+    known_from: int
 
     @property
     def tx_count(self) -> int:
@@ -171,7 +171,7 @@ def link(scans: Sequence[BlockScan], earlier: Sequence[LinkedBlock] = ()) -> lis
     if not scans:
         return []
     spent = np.concatenate([scan.prev_txids for scan in scans])
-    known = [*earlier, *scans]
+    known: list[BlockScan | LinkedBlock] = [*earlier, *scans]
     known_from = known[0].height
     positions = _Positions(known, spent)
     starts = positions.starts[len(earlier) :]

@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from utxoracle.store.rows import (
-    BlockRow,
-    DayRow,
-    ExchangeFacts,
-    PriceFacts,
-    RunRow,
-    WindowRow,
-)
+from utxoracle.sources.exchange import ExchangePrice
+from utxoracle.store.rows import BlockRow, DayRow, PriceFacts, RunRow, WindowRow
 
 Columns = dict[str, str]
 """Types by name, in the order of the values."""
@@ -117,7 +111,7 @@ def day_row(values: Values) -> DayRow:
     return DayRow(day, first, last, blocks, *_row_end(others))
 
 
-def exchange_values(facts: ExchangeFacts, diverges: bool | None) -> Values:
+def exchange_values(facts: ExchangePrice, diverges: bool | None) -> Values:
     """Return the values of `EXCHANGE`."""
     time = None if facts.time is None else timestamp(facts.time)
     return (facts.price, time, facts.reason, diverges)
@@ -138,8 +132,8 @@ def _facts_values(facts: PriceFacts) -> Values:
     )  # fmt: skip
 
 
-def _row_end(values: Values) -> tuple[PriceFacts, ExchangeFacts, bool | None]:
+def _row_end(values: Values) -> tuple[PriceFacts, ExchangePrice, bool | None]:
     """Return what windows and days share: the values of `_FACTS` and `EXCHANGE`."""
     facts = PriceFacts(*values[: len(_FACTS)])
     price, time, reason, diverges = values[len(_FACTS) :]
-    return facts, ExchangeFacts(price, None if time is None else seconds(time), reason), diverges
+    return facts, ExchangePrice(price, None if time is None else seconds(time), reason), diverges

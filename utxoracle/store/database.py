@@ -1,7 +1,6 @@
 """The database and its one writer."""
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError
 from utxoracle.settings import variable_of
 from utxoracle.store.batches import store_batch
-from utxoracle.store.connection import Connection
+from utxoracle.store.connection import Connection, Remedy
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.lock import run_lock
 from utxoracle.store.queries import Reader
@@ -171,7 +170,7 @@ def _build(folder: DataFolder, network: Network) -> None:
         ) from None
 
 
-def _fill(path: Path, network: Network, remedy: Callable[[], str]) -> None:
+def _fill(path: Path, network: Network, remedy: Remedy) -> None:
     connection = Connection.create(path, remedy)
     try:
         migrate(connection, 0)
@@ -200,7 +199,7 @@ def _check_network(path: Path, stored: str, asked: Network) -> None:
         )
 
 
-def _recovery(folder: DataFolder) -> Callable[[], str]:
+def _recovery(folder: DataFolder) -> Remedy:
     """Return what says how to go on without a database that can't be used."""
 
     def advice() -> str:

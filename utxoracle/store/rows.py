@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from utxoracle.sources.exchange import ExchangePrice
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -65,21 +67,6 @@ class PriceFacts:
 
 
 @dataclass(frozen=True)
-class ExchangeFacts:
-    """What exchanges paid at the same time.
-
-    Attributes:
-        price: Their price.
-        time: When it was taken.
-        reason: Why there is none; None iff there is one.
-    """
-
-    price: float | None
-    time: int | None
-    reason: str | None
-
-
-@dataclass(frozen=True)
 class WindowRow:
     """The price of the window that ends before the block at `height`.
 
@@ -96,7 +83,7 @@ class WindowRow:
     hash: str
     time: int
     facts: PriceFacts
-    exchange: ExchangeFacts
+    exchange: ExchangePrice
     diverges: bool | None
 
 
@@ -119,7 +106,7 @@ class DayRow:
     last_height: int
     blocks: int
     facts: PriceFacts
-    exchange: ExchangeFacts
+    exchange: ExchangePrice
     diverges: bool | None
 
 
@@ -197,6 +184,6 @@ class Batch:
     windows: Sequence[WindowRow]
     days: Sequence[DayRow]
     points: Points | None
-    window_exchanges: Sequence[tuple[int, ExchangeFacts, bool | None]] = ()
-    day_exchanges: Sequence[tuple[date, ExchangeFacts, bool | None]] = ()
+    window_exchanges: Sequence[tuple[int, ExchangePrice, bool | None]] = ()
+    day_exchanges: Sequence[tuple[date, ExchangePrice, bool | None]] = ()
     run: RunRow | None = None

@@ -61,6 +61,7 @@ class ScanCache:
             "prev_hash": block.prev_hash,
             "time": block.time,
             "size": block.size,
+            "known_from": block.known_from,
             "tx_count": len(block.txids),
             "candidates": len(block.parents),
         }
@@ -124,6 +125,7 @@ def _read_block(file: zipfile.ZipFile, head: dict[str, Any]) -> LinkedBlock:
         txids=_read_array(file, "txids.npy", _TXIDS, (head["tx_count"],)),
         values=_read_array(file, "values.npy", _VALUES, (count, 2)),
         parents=_read_array(file, "parents.npy", _PARENTS, (count,)).astype(np.int64),
+        known_from=int(head["known_from"]),
     )
 
 

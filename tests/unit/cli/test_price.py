@@ -218,7 +218,7 @@ def test_a_killed_run_leaves_no_process(kind):
 
 def test_ctrl_c_while_the_program_is_loaded_is_one_line():
     with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "utxoracle", "--help"],
+        [sys.executable, "-X", "importtime", "-m", "utxoracle", "price", "--source", SOURCE],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

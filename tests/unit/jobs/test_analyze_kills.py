@@ -5,6 +5,7 @@ UTXORACLE_TEST_KILLS says how many kills there are; `make test-long` makes more.
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
@@ -50,9 +51,11 @@ def mark(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def kill_at_change(process: "Popen[str]", folder: Path, draw: Random) -> bool:
-    """Kill a run when it changes something, or a moment later; tell whether it didn't end before."""
-    name, most_changes, seconds = draw.choice(CHANGES)
+def kill_at_change(
+    process: "Popen[str]", folder: Path, change: tuple[str, int, float], draw: Random
+) -> bool:
+    """Kill a run when it changes something, or a moment later; tell whether it was in time."""
+    name, most_changes, seconds = change
     for _ in range(draw.randint(1, most_changes)):
         old = mark(folder / name)
         while mark(folder / name) == old and process.poll() is None:
@@ -77,16 +80,16 @@ def move(node: Node, draw: Random) -> int:
     return fork
 
 
-def assert_put_in_order(appliance: Appliance, node: Node, folder: Path) -> None:
+def assert_same(appliance: Appliance, at_once: Appliance) -> None:
     """Check that all is as in a folder that was filled at once, and nothing is left over."""
-    at_once = Appliance(folder, node.mempool).init()
-    at_once.analyze()
     assert appliance.chain_rows() == at_once.chain_rows()
-    assert appliance.chain_rows(appliance.database) == at_once.chain_rows()
-    assert stored_in(appliance.snapshot).revision == stored_in(appliance.database).revision
-    names = {path.name for path in appliance.folder.iterdir()}
-    assert names == {path.name for path in folder.iterdir()}
+    assert stored_in(appliance.snapshot) == stored_in(appliance.database)
+    assert names(appliance.folder) == names(at_once.folder)
     assert not list(appliance.folder.glob("scans/.*"))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("seed", range(CHAPTERS))
@@ -97,13 +100,14 @@ def test_a_run_that_is_killed_at_any_instant_loses_nothing_and_is_continued(seed
         appliance = Appliance(tmp_path / "ours", node.mempool).init()
         database = Witness(stored_by(appliance, tmp_path / "copy"))
         snapshot = Witness(stored_in(appliance.snapshot))
+        plan = draw.sample(CHANGES * 3, CHAPTER)
         kills = runs = 0
         while kills < CHAPTER:
             runs += 1
             assert runs < 4 * CHAPTER, "runs end before they are killed"
             _, tip_hash = node.tip()
             process = appliance.start("analyze", UTXORACLE_WORKERS=draw.choice("1112"))
-            kills += kill_at_change(process, appliance.folder, draw)
+            kills += kill_at_change(process, appliance.folder, plan[kills], draw)
             stored = stored_by(appliance, tmp_path / "copy")
             published = stored_in(appliance.snapshot)
             for witness, found in (database, stored), (snapshot, published):
@@ -114,4 +118,65 @@ def test_a_run_that_is_killed_at_any_instant_loses_nothing_and_is_continued(seed
             database.fork(fork)
             snapshot.fork(fork)
         appliance.analyze()
-        assert_put_in_order(appliance, node, tmp_path / "at-once")
+        at_once = Appliance(tmp_path / "at-once", node.mempool).init()
+        at_once.analyze()
+        assert_same(appliance, at_once)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    with simulated_node(f"seed=1,{OPTIONS}") as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def filled(node: Node, tmp_path_factory: pytest.TempPathFactory) -> tuple[Appliance, Appliance]:
+    """A folder up to START, and one up to the node's tip, which is three blocks higher."""
+    node.show(START)
+    folder = tmp_path_factory.mktemp("filled")
+    old = Appliance(folder / "old", node.mempool).init()
+    old.analyze()
+    new = old.copy(folder / "new")
+    node.grow(3)
+    new.analyze()
+    return old, new
+
+
+@pytest.mark.parametrize(
+    ("crash", "is_committed", "is_published"),
+    [
+        (("kill", "os.rename 961_*.npz"), False, False),
+        (("kill", "os.[ls]*dir scans"), True, False),
+        (("kill", "open .utxoracle_snapshot.db.new"), True, False),
+        (("kill_within", "open .utxoracle_snapshot.db.new"), True, False),
+        (("kill", "os.rename utxoracle_snapshot.db"), True, False),
+        (("kill", "os.rename last_run.json"), True, True),
+    ],
+)
+def test_the_next_run_puts_in_order_what_a_crash_left(
+    filled, tmp_path, crash, is_committed, is_published
+):
+    old, new = filled
+    appliance = old.copy(tmp_path / "data")
+    crashed = appliance.run_disturbed(*crash, "analyze")
+    assert crashed.returncode < 0, crashed.stderr
+    expected = new if is_committed else old
+    assert stored_by(appliance, tmp_path / "copy") == stored_in(expected.database)
+    assert stored_in(appliance.snapshot) == stored_in((new if is_published else old).snapshot)
+    assert appliance.analyze()["blocks"] == (0 if is_committed else 3)
+    assert_same(appliance, new)
+    assert appliance.last_run()["exit_code"] == 0
+
+
+def test_init_db_begins_anew_behind_a_crash(node, tmp_path):
+    appliance = Appliance(tmp_path / "data", node.mempool)
+    crashed = appliance.run_disturbed("kill", "os.rename utxoracle_cache.db", "init-db")
+    assert crashed.returncode == -SIGKILL
+    assert not appliance.database.exists()
+    appliance.init()
+    assert names(appliance.folder) == {
+        "lock",
+        "scans",
+        appliance.database.name,
+        appliance.snapshot.name,
+    }

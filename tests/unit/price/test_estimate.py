@@ -33,6 +33,7 @@ def window_of(amounts: list[float], blocks: int = 144) -> Window:
                 txids=np.empty(0, np.uint64),
                 values=inside,
                 parents=np.full(len(inside), NO_PARENT),
+                known_from=1000,
             )
             for index, inside in enumerate(block_values)
         ]

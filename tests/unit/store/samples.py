@@ -7,11 +7,11 @@ from hashlib import sha256
 import numpy as np
 
 from utxoracle.price.window import LinkedBlock
+from utxoracle.sources.exchange import ExchangePrice
 from utxoracle.store.rows import (
     Batch,
     BlockRow,
     DayRow,
-    ExchangeFacts,
     Points,
     PriceFacts,
     RunRow,
@@ -57,8 +57,8 @@ def facts(price=60_000 + 1 / 3):
 NO_PRICE = replace(
     facts(None), rough_price=None, deviation=None, is_valid=False, invalid_reason="too few points"
 )
-EXCHANGE = ExchangeFacts(price=60_100.0, time=FIRST_TIME, reason=None)
-NO_EXCHANGE = ExchangeFacts(price=None, time=None, reason="the server is down")
+EXCHANGE = ExchangePrice(price=60_100.0, time=FIRST_TIME, reason=None)
+NO_EXCHANGE = ExchangePrice(price=None, time=None, reason="the server is down")
 
 
 def window_row(height, branch="", exchange=EXCHANGE):
@@ -125,4 +125,5 @@ def linked_block(height, tx_count=3000):
         txids=draw.integers(0, 2**64, tx_count, dtype=np.uint64),
         values=draw.integers(0, 10**10, (count, 2)),
         parents=draw.integers(-1, height, count),
+        known_from=max(0, height - 200),
     )

@@ -123,6 +123,14 @@ def test_a_chain_that_only_became_shorter_loses_its_end(database):
     assert database.reader.points() is None
 
 
+def test_points_take_the_place_of_older_ones(database):
+    database.commit(batch(1, 1))
+    database.commit(batch(2, 2))
+    assert database.reader.points().height == 2
+    database.commit(NOTHING)
+    assert database.reader.points().height == 2
+
+
 def test_points_that_are_not_stale_stay(database):
     database.commit(batch(1, 10))
     database.commit(replace(NOTHING, kept_height=10))

@@ -63,7 +63,17 @@ def test_junk_tells_of_no_run(tmp_path, content):
 @pytest.mark.parametrize("name", asdict(RUN))
 @pytest.mark.parametrize(
     "value",
-    [{"database": [1, 2]}, {"database": "x"}, [1], 1.5, "x", "2026-13-22T10:00:03.123Z", None, -1],
+    [
+        {"database": [1, 2]},
+        {"database": "x"},
+        [1],
+        1.5,
+        "x",
+        "2026-13-22T10:00:03.123Z",
+        "2026-11-22T10:00:03.123",
+        None,
+        -1,
+    ],
     ids=str,
 )
 def test_a_wrong_type_tells_of_no_run(tmp_path, name, value):

@@ -16,7 +16,7 @@ import pathlib, subprocess, sys
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.lock import run_lock
 with run_lock(DataFolder(pathlib.Path(sys.argv[1]))):
-    child = subprocess.Popen(["sleep", "60"]) if "child" in sys.argv else None
+    child = subprocess.Popen(["sleep", "60"], close_fds=False) if "child" in sys.argv else None
     print(child.pid if child else "held", flush=True)
     sys.stdin.read()
 """

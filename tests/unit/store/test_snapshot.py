@@ -160,6 +160,17 @@ def test_a_foreign_database_has_no_revision(folder):
     assert "is not a database of utxoracle" in refusal(folder)
 
 
+def test_the_log_of_one_who_wrote_to_the_old_snapshot_goes(folder):
+    code = (
+        "import duckdb, os, sys; connection = duckdb.connect(sys.argv[1]); "
+        "connection.execute(\"UPDATE meta SET value = '7' WHERE key = 'revision'\"); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, folder.snapshot], check=True)
+    assert published_revision(folder) == 7
+    publish(folder)
+    assert published_revision(folder) == 0
+
+
 def test_a_missing_snapshot_is_told(folder):
     folder.snapshot.unlink()
     assert "not initialised: run utxoracle init-db" in refusal(folder)
@@ -222,18 +233,22 @@ def test_a_snapshot_of_the_same_instant_is_a_new_one(folder):
     snapshot.close()
 
 
-def test_a_snapshot_that_comes_while_the_old_one_is_opened_is_read_at_last(folder, monkeypatch):
-    snapshot = Snapshot(folder)
+@pytest.mark.parametrize("before_opening", [True, False])
+def test_a_snapshot_that_comes_while_one_is_opened_is_read_at_last(
+    folder, monkeypatch, before_opening
+):
     original = Snapshot._open
 
     def replace_meanwhile(self):
         monkeypatch.undo()
+        opened = None if before_opening else original(self)
         commit(folder, 1)
         publish(folder)
-        return original(self)
+        return opened or original(self)
 
     monkeypatch.setattr(Snapshot, "_open", replace_meanwhile)
-    assert snapshot.reader().revision == 1
+    snapshot = Snapshot(folder)
+    assert snapshot.reader().revision == (1 if before_opening else 0)
     assert snapshot.reader().revision == 1
     commit(folder, 2)
     publish(folder)
