@@ -1,5 +1,3 @@
 """The BTC/USD price written in confirmed Bitcoin blocks, read from the owner's own node."""
 
-from importlib.metadata import version
-
-__version__ = version("utxoracle")
+__version__ = "0.1.0"

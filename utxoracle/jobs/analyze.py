@@ -271,23 +271,24 @@ def _published(folder: DataFolder, network: Network) -> Iterator["Database"]:
     """
     from utxoracle.store.database import Database
 
+    from utxoracle.store.snapshot import publish, published_revision
+
     database = Database.open(folder, network)
+    before = database.revision
+
+    def publish_if_new() -> None:
+        if database.revision != before or published_revision(folder) != before:
+            publish(folder)
+
     try:
         with database:
             yield database
     except BaseException:
         # What went wrong first is what is to be told.
         with suppress(StorageError):
-            _publish_revision(folder, database.revision)
+            publish_if_new()
         raise
-    _publish_revision(folder, database.revision)
-
-
-def _publish_revision(folder: DataFolder, revision: int) -> None:
-    from utxoracle.store.snapshot import publish, published_revision
-
-    if published_revision(folder) != revision:
-        publish(folder)
+    publish_if_new()
 
 
 def _time_of(block_hash: str, source: Source, reader: "Reader") -> int:
