@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from utxoracle.cli.program import cli
+from utxoracle.cli.program import COMMANDS, cli
 from utxoracle.errors import UtxoracleError
 from utxoracle.settings import Settings
 from utxoracle.simulation.chain import SimulatedChain
@@ -25,6 +25,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PLACES = ("127.0.0.1:8999", "127.0.0.1:8332", "127.0.0.1:18443")
 COOKIE = "/path/.cookie"
+CLI = {name: cli.get_command(click.Context(cli), name) for name in COMMANDS}
 
 
 def shell_lines(text: str) -> list[str]:
@@ -35,7 +36,7 @@ def shell_lines(text: str) -> list[str]:
 def help_examples() -> list[str]:
     return [
         line.strip()
-        for command in cli.commands.values()
+        for command in CLI.values()
         for line in (command.help or "").partition("Examples:")[2].splitlines()
         if line.strip()
     ]
@@ -48,17 +49,17 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", cli.commands)
+@pytest.mark.parametrize("name", CLI)
 def test_every_command_has_help_with_examples_and_a_chapter(name):
-    command = cli.commands[name]
+    command = CLI[name]
     assert command.short_help
     assert f"utxoracle {name}" in (command.help or "").partition("Examples:")[2]
     assert f"## `utxoracle {name}`" in USAGE
 
 
-@pytest.mark.parametrize("name", cli.commands)
+@pytest.mark.parametrize("name", CLI)
 def test_every_option_is_described(name):
-    for parameter in cli.commands[name].params:
+    for parameter in CLI[name].params:
         assert isinstance(parameter, click.Option)
         assert parameter.help
         for option in parameter.opts:
@@ -104,12 +105,15 @@ def test_every_example_runs(page, tmp_path):
             line = example.replace(COOKIE, str(cookie)).replace("--port 18443", "--port 0")
             for stood_for in PLACES:
                 line = line.replace(stood_for, place)
-            run_example(line, tmp_path, uses_node=place in line)
+            run_example(line, tmp_path)
 
 
-def run_example(line: str, folder: Path, *, uses_node: bool) -> None:
+def run_example(line: str, folder: Path) -> None:
     command = [sys.executable, "-m", *shlex.split(line)]
-    environment = os.environ | ({"UTXORACLE_NETWORK": "regtest"} if uses_node else {})
+    environment = os.environ | {
+        "UTXORACLE_NETWORK": "regtest",
+        "XDG_DATA_HOME": str(folder / "share"),
+    }
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:

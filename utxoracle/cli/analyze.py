@@ -39,7 +39,7 @@ def init_db_command(data_dir: Path | None, source: str | None, network: str | No
     \b
     Examples:
       utxoracle init-db
-      utxoracle init-db --data-dir /srv/utxoracle --network main
+      utxoracle init-db --data-dir data --network main
     """
     settings = settings_from(source=source, network=network, data_dir=data_dir)
     _init_db(settings, _network_of(settings))

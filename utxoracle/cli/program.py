@@ -1,21 +1,44 @@
 """The program: its commands, and the one place where a failure becomes a line and a code."""
 
 import sys
-import traceback
 from contextlib import suppress
+from importlib import import_module
 
 import click
 
 from utxoracle import __version__
-from utxoracle.cli.analyze import analyze_command, init_db_command
 from utxoracle.cli.console import VERBOSE, give_up_output, say
-from utxoracle.cli.price import plot_command, price_command
-from utxoracle.cli.simulate import simulate_command
-from utxoracle.cli.status import status_command
 from utxoracle.errors import StorageError, UsageError, UtxoracleError
+
+COMMANDS = {
+    "init-db": "analyze:init_db_command",
+    "analyze": "analyze:analyze_command",
+    "status": "status:status_command",
+    "price": "price:price_command",
+    "plot": "price:plot_command",
+    "simulate": "simulate:simulate_command",
+}
+"""Where each command is, in the order in which --help shows them."""
+
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for: the others would cost a timer's run its start-up."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"utxoracle.cli.{module}"), name)
+        return command
 
 
 @click.group(
+    cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -30,17 +53,6 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         say(context.get_help())
-
-
-for command in (
-    init_db_command,
-    analyze_command,
-    status_command,
-    price_command,
-    plot_command,
-    simulate_command,
-):
-    cli.add_command(command)
 
 
 def run() -> None:
@@ -77,7 +89,9 @@ def _with_hint(error: click.ClickException) -> str:
 
 def _fail(message: str, exit_code: int, *, verbose: bool) -> None:
     if verbose:
-        traceback.print_exc()
+        from traceback import print_exc
+
+        print_exc()
     with suppress(OSError):
         click.echo("utxoracle: " + " ".join(message.split()), err=True)
     sys.exit(exit_code)

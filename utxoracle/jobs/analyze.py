@@ -270,7 +270,6 @@ def _published(folder: DataFolder, network: Network) -> Iterator["Database"]:
     published too.
     """
     from utxoracle.store.database import Database
-
     from utxoracle.store.snapshot import publish, published_revision
 
     database = Database.open(folder, network)

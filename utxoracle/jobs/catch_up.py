@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -14,7 +13,7 @@ from utxoracle.jobs.exchange import ExchangeLookup
 from utxoracle.jobs.fork import DEEPEST, common_block, first_height
 from utxoracle.jobs.pricing import Pricer
 from utxoracle.jobs.recent import load_pricer
-from utxoracle.jobs.scanning import Progress, scan_chain
+from utxoracle.jobs.scanning import Progress, Scans
 from utxoracle.price.window import link
 from utxoracle.settings import Settings
 from utxoracle.sources.base import Source
@@ -134,23 +133,22 @@ def catch_up(work: Work, growth: Growth, tip_height: int, max_blocks: int) -> bo
         return True
     first = kept.height + 1 if kept else first_height(work.source, tip_height)
     heights = range(first, min(tip_height + 1, first + max_blocks))
-    pricer = load_pricer(
-        work.reader,
-        work.cache,
-        work.source,
-        work.settings,
-        kept_height=kept.height if kept else None,
-        network=work.network,
-        processes=work.processes,
-        keep=work.commit is not None,
-    )
-    mend = _Mend(
-        stale=top.height - kept.height if top and kept else 0,
-        gaps=recent_gaps(work.reader, first - 1),
-    )
-    with closing(
-        scan_chain(work.source, heights, network=work.network, processes=work.processes)
-    ) as chain:
+    # The first block is on its way while the scans of those before it are loaded.
+    with Scans(work.source, heights, network=work.network, processes=work.processes) as chain:
+        pricer = load_pricer(
+            work.reader,
+            work.cache,
+            work.source,
+            work.settings,
+            kept_height=kept.height if kept else None,
+            network=work.network,
+            processes=work.processes,
+            keep=work.commit is not None,
+        )
+        mend = _Mend(
+            stale=top.height - kept.height if top and kept else 0,
+            gaps=recent_gaps(work.reader, first - 1),
+        )
         while scans := list(islice(chain, BATCH)):
             _verify_follows(scans[0], kept if scans[0].height == first else None, work.source)
             _store(work, growth, pricer, scans, mend)
@@ -198,7 +196,7 @@ def _store(
         blocks=[_row(scan, work.source.name) for scan in scans],
         windows=compared.windows,
         days=compared.days,
-        points=next((one.points for one in reversed(priced) if one.points), None),
+        points=next((one.points for one in reversed(priced) if one.estimate), None),
         window_exchanges=compared.window_gaps,
         day_exchanges=compared.day_gaps,
         run=RunRow(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from utxoracle.errors import PriceImpossible
 from utxoracle.jobs.days import FinishedDay, finished_days, first_day_start
 from utxoracle.price.estimate import Estimate, estimate, estimate_day
+from utxoracle.price.scatter import thinned_points
 from utxoracle.price.validity import Limits, invalid_reason
 from utxoracle.price.window import LinkedBlock, gather
 from utxoracle.settings import Settings
@@ -36,7 +37,7 @@ class Priced:
 
     Attributes:
         window: The price of the 144 blocks before it, unless fewer are stored.
-        points: The points of that price, when there is one.
+        estimate: The same with what it rests on, when there is a price.
         days: The days that it proves finished, mostly none.
     """
 
@@ -46,11 +47,12 @@ class Priced:
 
     @property
     def points(self) -> Points | None:
-        """The price points of the window; None when there is no price."""
+        """The price points of the window that a plot shows; None when there is no price."""
         if self.window is None or self.estimate is None:
             return None
         found = self.estimate
-        return Points(self.window.height, found.point_heights, found.point_prices)
+        shown = thinned_points(found.point_heights, found.point_prices, found.price)
+        return Points(self.window.height, *shown)
 
 
 class Pricer:

@@ -1,11 +1,10 @@
 """The newest blocks of a stored chain, from the scan cache; what is missing there is fetched."""
 
 from collections.abc import Sequence
-from contextlib import closing
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.jobs.pricing import BlockTime, Pricer
-from utxoracle.jobs.scanning import scan_each
+from utxoracle.jobs.scanning import Scans
 from utxoracle.price.window import LinkedBlock, link
 from utxoracle.settings import Settings
 from utxoracle.sources.base import Source
@@ -88,8 +87,12 @@ def load_recent(
     usable = [block if block and block.known_from <= rows[0].height else None for block in cached]
     missing = {row.height: row.hash for row, block in zip(rows, usable, strict=True) if not block}
     linked: list[LinkedBlock] = []
-    with closing(
-        scan_each(source, list(missing), missing.__getitem__, network=network, processes=processes)
+    with Scans(
+        source,
+        list(missing),
+        network=network,
+        processes=processes,
+        hash_at=missing.__getitem__,
     ) as scans:
         for block in usable:
             if block:

@@ -1,11 +1,12 @@
 """Fetching and scanning a run of blocks, in order, with a bounded number of them in memory."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import ExitStack
 from queue import Full, Queue
 from threading import Event, Semaphore, Thread
+from types import TracebackType
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan, scan_block
@@ -37,93 +38,124 @@ def scan_blocks(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> list[BlockScan]:
-    """Return the verified scans of the blocks at consecutive `heights`; see `scan_chain`."""
-    scans: list[BlockScan] = []
+    """Return the verified scans of the blocks at consecutive `heights`; raises as `Scans`."""
     # A single process would only take the place of the thread: nothing else is to be done here.
     processes = workers if workers > 1 else 0
-    for scan in scan_chain(source, heights, network=network, processes=processes):
-        scans.append(scan)
-        if progress:
-            progress(len(scans), len(heights))
-    return scans
+    found: list[BlockScan] = []
+    with Scans(source, heights, network=network, processes=processes) as scans:
+        for scan in scans:
+            found.append(scan)
+            if progress:
+                progress(len(found), len(heights))
+    return found
 
 
-def scan_chain(
-    source: Source, heights: Sequence[int], *, network: Network, processes: int
-) -> Generator[BlockScan, None, None]:
-    """Yield the verified scans of the blocks at consecutive `heights`, each linked to the last.
+class Scans(Iterator[BlockScan]):
+    """The verified scans of blocks, in order; a context manager.
 
-    Blocks are fetched ahead, one after the other, and scanned by up to `processes` processes, or
-    a thread where these would not be worth it. A block that fails verification is asked for once
-    more. Close the iterator when it isn't read to its end.
+    Fetching begins at once and goes ahead, one block after the other, while up to `processes`
+    processes scan, or a thread where these would not be worth it. A block that fails verification
+    is asked for once more.
+
+    Args:
+        source: Where the bytes come from.
+        heights: The blocks' heights.
+        network: The network that they belong to.
+        processes: How many may scan.
+        hash_at: Gives the hash of the block that is meant by a height. Without it the blocks are
+            those of the source's best chain, and each must follow the one before.
 
     Raises:
         ChainReorganised: A block does not follow the one before.
         SourceError: The source failed.
         BlockCorrupt: A block failed verification twice.
     """
-    previous: BlockScan | None = None
-    with closing(
-        scan_each(source, heights, source.hash_at, network=network, processes=processes)
-    ) as scans:
-        for scan in scans:
-            if previous and scan.prev_hash != previous.hash:
-                raise ChainReorganised(
-                    f"{source.name}: block {scan.height} does not follow block "
-                    f"{previous.height}; the chain was reorganised meanwhile, run again"
-                )
-            yield scan
-            previous = scan
 
+    def __init__(
+        self,
+        source: Source,
+        heights: Sequence[int],
+        *,
+        network: Network,
+        processes: int,
+        hash_at: Callable[[int], str] | None = None,
+    ) -> None:
+        self._source = source
+        self._network = network
+        self._must_follow = hash_at is None
+        self._hash_at = hash_at or source.hash_at
+        self._left = heights
+        self._previous: BlockScan | None = None
+        self._start(min(processes, len(heights) // BLOCKS_WORTH_A_PROCESS))
 
-def scan_each(
-    source: Source,
-    heights: Sequence[int],
-    hash_at: Callable[[int], str],
-    *,
-    network: Network,
-    processes: int,
-) -> Generator[BlockScan, None, None]:
-    """Yield the verified scans of blocks that need not follow each other, else as `scan_chain`.
+    def __next__(self) -> BlockScan:
+        """Return the next scan."""
+        if not self._left:
+            raise StopIteration
+        try:
+            scan = self._next()
+        except BrokenProcessPool:
+            # One was killed, by the kernel for its memory perhaps.
+            self.close()
+            self._start(0)
+            scan = self._next()
+        previous = self._previous
+        if self._must_follow and previous and scan.prev_hash != previous.hash:
+            raise ChainReorganised(
+                f"{self._source.name}: block {scan.height} does not follow block "
+                f"{previous.height}; the chain was reorganised meanwhile, run again"
+            )
+        self._previous = scan
+        self._left = self._left[1:]
+        return scan
 
-    Args:
-        source: Where the bytes come from.
-        heights: The blocks' heights.
-        hash_at: Gives the hash of the block that is meant by a height.
-        network: The network that they belong to.
-        processes: How many may scan.
-    """
-    processes = min(processes, len(heights) // BLOCKS_WORTH_A_PROCESS)
-    done = 0
-    try:
-        for scan in _scan_in_order(source, heights, hash_at, network, processes):
-            yield scan
-            done += 1
-    except BrokenProcessPool:
-        # None could be started, or one was killed, by the kernel for its memory perhaps.
-        yield from _scan_in_order(source, heights[done:], hash_at, network, 0)
+    def close(self) -> None:
+        """Let nothing more be fetched and scanned."""
+        self._stack.close()
 
+    def __enter__(self) -> "Scans":
+        return self
 
-def _scan_in_order(
-    source: Source,
-    heights: Sequence[int],
-    hash_at: Callable[[int], str],
-    network: Network,
-    processes: int,
-) -> Iterator[BlockScan]:
-    with scanning_executor(processes) as executor:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start(self, processes: int) -> None:
+        self._stack = ExitStack()
+        try:
+            executor = self._stack.enter_context(scanning_executor(processes))
+        except BrokenProcessPool:
+            executor = self._stack.enter_context(scanning_executor(0))
+        network = self._network
 
         def submit(height: int, block_hash: str, raw: bytes) -> Future[BlockScan]:
             return executor.submit(
                 scan_block, raw, expected_hash=block_hash, height=height, network=network
             )
 
-        ahead = _Ahead(source, heights, hash_at, submit, RAW_BLOCKS_AHEAD * max(processes, 1))
+        raw_blocks = RAW_BLOCKS_AHEAD * max(processes, 1)
+        self._ahead = _Ahead(self._source, self._left, self._hash_at, submit, raw_blocks)
+        self._stack.callback(self._ahead.stop)
+
+    def _next(self) -> BlockScan:
+        """Return the next scan, after asking again for a block whose first bytes were bad."""
+        height = self._left[0]
+        block_hash, future = self._ahead.next()
         try:
-            for height in heights:
-                yield _scan_of(source, network, height, *ahead.next())
-        finally:
-            ahead.stop()
+            return future.result()
+        except BlockCorrupt:
+            raw = self._source.raw_block(block_hash)
+        try:
+            return scan_block(raw, expected_hash=block_hash, height=height, network=self._network)
+        except BlockCorrupt as error:
+            raise BlockCorrupt(
+                f"{error}; {self._source.name} gave it twice: let it fetch the block anew, or use "
+                "another source"
+            ) from None
 
 
 class _Ahead:
@@ -189,20 +221,3 @@ class _Ahead:
                 return self._fetched.put(fetched, timeout=_MOMENT)
             except Full:
                 continue
-
-
-def _scan_of(
-    source: Source, network: Network, height: int, block_hash: str, future: Future[BlockScan]
-) -> BlockScan:
-    """Return the scan, after asking for the block a second time if the first bytes were bad."""
-    try:
-        return future.result()
-    except BlockCorrupt:
-        raw = source.raw_block(block_hash)
-    try:
-        return scan_block(raw, expected_hash=block_hash, height=height, network=network)
-    except BlockCorrupt as error:
-        raise BlockCorrupt(
-            f"{error}; {source.name} gave it twice: let it fetch the block anew, or use another "
-            "source"
-        ) from None

@@ -10,6 +10,9 @@ NARROWEST, WIDEST = 0.05, 0.2
 LOW_SPREAD, HIGH_SPREAD = 0.17, 0.20
 SLOPE = (0.15 - NARROWEST) / (HIGH_SPREAD - LOW_SPREAD)
 
+MOST_SHOWN = 5000
+"""Points; more can't be told apart on a page."""
+
 
 def shown_range(points: NDArray[np.float64], price: float) -> tuple[float, float]:
     """Return the lowest and the highest price that a plot of `points` shows, in USD.
@@ -22,3 +25,17 @@ def shown_range(points: NDArray[np.float64], price: float) -> tuple[float, float
     spread = wide.deviation / (high - low) if wide else 0.0
     share = min(max(NARROWEST + (spread - LOW_SPREAD) * SLOPE, NARROWEST), WIDEST)
     return price * (1 - share), price * (1 + share)
+
+
+def thinned_points(
+    heights: NDArray[np.int64], points: NDArray[np.float64], price: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return heights and prices of the points that a plot shows, at most MOST_SHOWN of them.
+
+    They are evenly spread over those in the shown range: the same ones every time.
+    """
+    low, high = shown_range(points, price)
+    shown = np.flatnonzero((points > low) & (points < high))
+    if len(shown) > MOST_SHOWN:
+        shown = shown[np.arange(MOST_SHOWN) * len(shown) // MOST_SHOWN]
+    return heights[shown], points[shown]

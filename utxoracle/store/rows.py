@@ -112,7 +112,7 @@ class DayRow:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The price points of the newest window.
+    """The price points of the newest window that a plot shows.
 
     Attributes:
         height: The window's height.

@@ -74,7 +74,7 @@ def move(node: Node, draw: Random) -> int:
     fork = tip + 1
     if draw.random() < 0.3 or tip + 6 > HIGHEST:
         fork -= draw.randint(1, 12)
-        node.fork(fork, min(tip + draw.randint(-1, 3), HIGHEST))
+        node.fork(fork, min(max(fork, tip + draw.randint(-1, 3)), HIGHEST))
     else:
         node.grow(draw.randint(1, 6))
     return fork
@@ -134,7 +134,8 @@ def filled(node: Node, tmp_path_factory: pytest.TempPathFactory) -> tuple[Applia
     """A folder up to START, and one up to the node's tip, which is three blocks higher."""
     node.show(START)
     folder = tmp_path_factory.mktemp("filled")
-    old = Appliance(folder / "old", node.mempool).init()
+    # Two, so that a process scans, which must end with the one that was killed.
+    old = Appliance(folder / "old", node.mempool, UTXORACLE_WORKERS="2").init()
     old.analyze()
     new = old.copy(folder / "new")
     node.grow(3)

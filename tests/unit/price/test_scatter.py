@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference import method
-from utxoracle.price.scatter import shown_range
+from utxoracle.price.scatter import MOST_SHOWN, shown_range, thinned_points
 
 PRICE = 100_000.0
 
@@ -40,3 +40,26 @@ def test_the_range_is_the_formula_of_the_method(points):
     share = 0.05 + (deviation / (high - low) - 0.17) * ((0.15 - 0.05) / (0.20 - 0.17))
     share = min(max(share, 0.05), 0.2)
     assert shown_range(np.array(points), PRICE) == (PRICE * (1 - share), PRICE * (1 + share))
+
+
+def test_a_plot_gets_all_points_in_its_range_when_they_are_few():
+    prices = np.linspace(80_000, 120_000, 4001)
+    heights = np.arange(4001)
+    shown_heights, shown = thinned_points(heights, prices, 100_000.0)
+    low, high = shown_range(prices, 100_000.0)
+    assert shown.tolist() == [price for price in prices if low < price < high]
+    assert (prices[shown_heights] == shown).all()
+
+
+def test_many_points_are_thinned_evenly_and_the_same_way_every_time():
+    prices = np.random.default_rng(1).uniform(80_000, 120_000, 300_000)
+    heights = np.arange(300_000)
+    shown_heights, shown = thinned_points(heights, prices, 100_000.0)
+    assert len(shown) == MOST_SHOWN
+    assert (np.diff(shown_heights) > 0).all()
+    # Every twentieth of the blocks keeps its share.
+    counts, _ = np.histogram(shown_heights, 20, (0, 300_000))
+    assert counts.min() > MOST_SHOWN / 20 * 0.9
+    again = thinned_points(heights, prices, 100_000.0)
+    assert (again[0] == shown_heights).all()
+    assert (again[1] == shown).all()
