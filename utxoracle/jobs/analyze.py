@@ -1,12 +1,10 @@
 """The ten-minute job: store and price the blocks that came, compare, publish."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from utxoracle.atomic import LEFT_OVER
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import (
@@ -126,7 +124,7 @@ class _Run:
                 report = self._nothing_new(source, before) or self._store(source)
                 self._record(report, source.route)
                 return report
-        except UtxoracleError as error:
+        except Exception as error:
             # That the run failed is told by its exit code, whether or not it can be written down.
             with suppress(StorageError):
                 self._record_failure(before, error)
@@ -158,11 +156,12 @@ class _Run:
         )
 
     def _store(self, source: Source) -> Report:
+        from utxoracle.store.database import published_database
         from utxoracle.store.scans import ScanCache
 
         self._folder.check_space()
-        _remove_left_overs(self._folder)
-        with _published(self._folder, self._network) as database:
+        self._folder.remove_left_overs()
+        with published_database(self._folder, self._network) as database:
             cache = ScanCache(self._folder, self._network)
             return self._grow(source, database.reader, cache, database)
 
@@ -202,15 +201,16 @@ class _Run:
         """Catch up with a chain that may be reorganised meanwhile; return its tip."""
         from utxoracle.jobs.catch_up import catch_up
 
-        for attempt in range(_ATTEMPTS):
+        attempts = _ATTEMPTS
+        while True:
             tip = work.source.tip()
             try:
                 return tip, catch_up(work, growth, tip[0], self._max_blocks - growth.blocks)
             except (ChainReorganised, BlockNotFound):
-                if attempt == _ATTEMPTS - 1:
+                attempts -= 1
+                if not attempts:
                     raise
-                time.sleep(_PAUSE)
-        raise AssertionError("the last attempt returns or raises")
+            time.sleep(_PAUSE)
 
     def _record(self, report: Report, route: str | None) -> None:
         write_last_run(
@@ -232,62 +232,21 @@ class _Run:
             ),
         )
 
-    def _record_failure(self, before: LastRun | None, error: UtxoracleError) -> None:
+    def _record_failure(self, before: LastRun | None, error: Exception) -> None:
         """Write the failure down, and leave what the last good run found out as it was."""
+        exit_code, message = UtxoracleError.exit_code, f"{type(error).__name__}: {error}"
+        if isinstance(error, UtxoracleError):
+            exit_code, message = error.exit_code, str(error)
         write_last_run(
             self._folder,
             replace(
                 before or NO_RUN,
                 started=self._started,
                 finished=time.time(),
-                exit_code=error.exit_code,
-                message=str(error),
+                exit_code=exit_code,
+                message=message,
             ),
         )
-
-
-def _remove_left_overs(folder: DataFolder) -> None:
-    """Remove what runs have left that were killed while they wrote last_run.json.
-
-    Raises:
-        StorageError: It can't be removed.
-    """
-    try:
-        for path in folder.path.iterdir():
-            if LEFT_OVER.fullmatch(path.name):
-                path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"can't remove old files in {folder.path}: {error.strerror}; check its owner"
-        ) from None
-
-
-@contextmanager
-def _published(folder: DataFolder, network: Network) -> Iterator["Database"]:
-    """Give the open database; then publish it if the snapshot is of another revision.
-
-    So a crash between commit and publication heals, and what was stored before a failure is
-    published too.
-    """
-    from utxoracle.store.database import Database
-    from utxoracle.store.snapshot import publish, published_revision
-
-    database = Database.open(folder, network)
-    before = database.revision
-
-    def publish_if_new() -> None:
-        if database.revision != before or published_revision(folder) != before:
-            publish(folder)
-
-    try:
-        with database:
-            yield database
-    except BaseException:
-        # What went wrong first is what is to be told.
-        with suppress(StorageError):
-            publish_if_new()
-        raise
-    publish_if_new()
 
 
 def _time_of(block_hash: str, source: Source, reader: "Reader") -> int:

@@ -1,7 +1,7 @@
 """The database and its one writer."""
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -98,6 +98,34 @@ class Database:
         # What went wrong first is what is to be told.
         with suppress(StorageError):
             self.close()
+
+
+@contextmanager
+def published_database(folder: DataFolder, network: Network) -> Iterator[Database]:
+    """Give the open database; then publish it if the snapshot is of another revision.
+
+    So a crash between commit and publication heals, and what was stored before a failure is
+    published too.
+
+    Raises:
+        StorageError: It can't be opened, closed or published.
+    """
+    database = Database.open(folder, network)
+    before = database.revision
+
+    def publish_if_new() -> None:
+        if database.revision != before or published_revision(folder) != before:
+            publish(folder)
+
+    try:
+        with database:
+            yield database
+    except BaseException:
+        # What went wrong first is what is to be told.
+        with suppress(StorageError):
+            publish_if_new()
+        raise
+    publish_if_new()
 
 
 def create_database(folder: DataFolder, network: Network) -> bool:

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from utxoracle.atomic import LEFT_OVER
 from utxoracle.errors import StorageError
 
 SPARE_SPACE = 64 << 20
@@ -96,6 +97,21 @@ class DataFolder:
                 f"the disk of {self.path} has {_megabytes(free)} free, but "
                 f"{_megabytes(size + SPARE_SPACE)} are needed: make room"
             )
+
+    def remove_left_overs(self) -> None:
+        """Remove what runs have left that were killed while they wrote a small file.
+
+        Raises:
+            StorageError: It can't be removed.
+        """
+        try:
+            for path in self.path.iterdir():
+                if LEFT_OVER.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"can't remove old files in {self.path}: {error.strerror}; check its owner"
+            ) from None
 
 
 def _check_owner(path: Path) -> None:
