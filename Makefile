@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 # What `make run` works on; a chain made up on the spot, so that nothing has to be there.
 DEMO_SOURCE := sim:seed=1,days=2
 
-.PHONY: help run test check format bench clean
+.PHONY: help run test test-long check format bench clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do next with a real node
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && bin=$$(realpath $(BIN)) && cd "$$folder" && \
@@ -25,6 +25,9 @@ run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do 
 
 test: $(VENV)/dev.stamp ## Run the tests
 	$(BIN)/python -m pytest
+
+test-long: $(VENV)/dev.stamp ## Run the tests, and kill the main job five times as often
+	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp ## Check format, lint and types
 	$(BIN)/ruff format --check .

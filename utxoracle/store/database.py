@@ -1,6 +1,7 @@
 """The database and its one writer."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
