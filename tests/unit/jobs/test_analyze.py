@@ -1,11 +1,18 @@
 """The ten-minute job against a simulated node: both are processes of their own."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.appliance import Appliance, simulated_node
+from utxoracle.bitcoin.network import REGTEST
+from utxoracle.jobs.scanning import scan_blocks
+from utxoracle.price.estimate import estimate
+from utxoracle.price.window import gather, link
+from utxoracle.settings import Settings
+from utxoracle.sources.factory import open_source
 
 START = datetime.now(UTC).date() - timedelta(days=2)
 OPTIONS = f"seed=5,days=2,transactions=40,start={START}"
@@ -75,6 +82,18 @@ def test_window_prices_equal_those_that_price_gives_for_the_same_blocks(at_once,
             answer["outputs"],
             answer["points"],
         )
+
+
+def test_every_window_price_equals_the_one_that_its_own_blocks_give_alone(at_once, node):
+    appliance, report = at_once
+    heights = range(report["first_height"], report["last_height"] + 1)
+    with closing(open_source(node.bitcoind, Settings())) as source:
+        scans = scan_blocks(source, heights, network=REGTEST)
+    rows = appliance.rows("SELECT height, price FROM window_prices ORDER BY height")
+    assert len(rows) == report["windows"]
+    for height, price in rows:
+        at = height - heights[0]
+        assert price == estimate(gather(link(scans[at - 144 : at]))).price
 
 
 def test_daily_prices_equal_those_that_price_gives_for_the_same_day(at_once):
