@@ -8,6 +8,8 @@ import sys
 from importlib import import_module
 from pkgutil import walk_packages
 
+import duckdb
+
 import utxoracle
 
 NOBODY = 65534
@@ -18,6 +20,8 @@ def main(*command: str) -> None:
     for module in walk_packages(utxoracle.__path__, f"{utxoracle.__name__}."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
+    # DuckDB loads some modules only when it is used.
+    duckdb.connect().execute("SELECT ?, ?", [1, ""]).fetchall()
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)

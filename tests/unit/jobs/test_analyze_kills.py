@@ -134,8 +134,7 @@ def filled(node: Node, tmp_path_factory: pytest.TempPathFactory) -> tuple[Applia
     """A folder up to START, and one up to the node's tip, which is three blocks higher."""
     node.show(START)
     folder = tmp_path_factory.mktemp("filled")
-    # Two, so that a process scans, which must end with the one that was killed.
-    old = Appliance(folder / "old", node.mempool, UTXORACLE_WORKERS="2").init()
+    old = Appliance(folder / "old", node.mempool).init()
     old.analyze()
     new = old.copy(folder / "new")
     node.grow(3)
@@ -167,6 +166,15 @@ def test_the_next_run_puts_in_order_what_a_crash_left(
     assert appliance.analyze()["blocks"] == (0 if is_committed else 3)
     assert_same(appliance, new)
     assert appliance.last_run()["exit_code"] == 0
+
+
+def test_what_scans_for_a_first_run_ends_with_it_and_the_next_begins_anew(filled, node, tmp_path):
+    appliance = Appliance(tmp_path / "data", node.mempool, UTXORACLE_WORKERS="3").init()
+    # Returns when nobody holds its output any more, hence not before the scanning processes end.
+    crashed = appliance.run_disturbed("kill", "os.rename 8*_*.npz", "analyze")
+    assert crashed.returncode == -SIGKILL
+    appliance.analyze()
+    assert_same(appliance, filled[1])
 
 
 def test_init_db_begins_anew_behind_a_crash(node, tmp_path):
