@@ -8,7 +8,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from bench.analyze import print_short_runs
+from bench.cold_start import print_cold_start
 from bench.day import price
+from bench.growth import print_growth
 from bench.original import run_original
 from bench.simulation import served, simulate
 from bench.stages import measure
@@ -36,6 +39,9 @@ def main() -> None:
         else:
             print("left out: real blocks, since BLOCKS names no folder of them")
         _print_day(folder)
+    print_short_runs()
+    print_growth()
+    print_cold_start()
     if original:
         _print_ratio(Path(original))
     else:
@@ -79,8 +85,6 @@ def _print_day(folder: str) -> None:
 def _print_ratio(script: Path) -> None:
     print("\nthe same day from a node on the same machine, against the original")
     with served(LARGE_DAY) as url:
-        # Whoever asks first pays for the making of the chain; nobody shall.
-        price(f"bitcoind+{url}", DAY, cores=1)
         ours, answer = price(f"bitcoind+{url}", DAY, cores=1)
         both, _ = price(f"bitcoind+{url}", DAY, cores=os.cpu_count() or 1)
         theirs = run_original(script, url, DAY)

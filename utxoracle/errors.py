@@ -3,6 +3,9 @@
 The message is one line that says what happened, to which thing, and what to do about it.
 """
 
+INTERRUPTED = 130
+"""Exit code of a run that Ctrl-C ended."""
+
 
 class UtxoracleError(Exception):
     """Base of all expected failures; the command line turns one into a line and an exit code."""

@@ -19,6 +19,7 @@ _NOT_NEGATIVE = (
     "time_budget",
     "stall_minutes",
     "exchange_max_age",
+    "exchange_patience",
     "min_price",
     "max_price",
     "min_outputs",
@@ -93,6 +94,11 @@ class Settings:
     )
     exchange_timeout: float = _setting(
         "UTXORACLE_EXCHANGE_TIMEOUT", 10.0, "seconds to wait for an answer with exchange prices"
+    )
+    exchange_patience: float = _setting(
+        "UTXORACLE_EXCHANGE_PATIENCE",
+        2.0,
+        "seconds that a run waits for exchange prices altogether; what is late is asked for again",
     )
     min_price: float = _setting(
         "UTXORACLE_MIN_PRICE", 10_000.0, "USD; a price below is stored as not valid"

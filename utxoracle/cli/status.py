@@ -44,8 +44,8 @@ def _as_json(found: Status) -> dict[str, Any]:
         "network": found.network,
         "revision": found.revision,
         "schema_version": found.schema_version,
-        "database_bytes": found.sizes["database"],
-        "snapshot_bytes": found.sizes["snapshot"],
+        "database_bytes": found.database_size,
+        "snapshot_bytes": found.snapshot_size,
         "stalled": found.stalled,
         "blocks": counts.blocks,
         "first_height": counts.first_height,
@@ -83,8 +83,8 @@ def _as_text(found: Status) -> str:
         "daily prices": _prices(found.counts.days, found.counts.valid_days),
         "last run": _last_run(found.last_run, found.now),
         "source": (found.last_run and found.last_run.source) or "none yet",
-        "snapshot": f"revision {found.revision}, {_size(found.sizes['snapshot'])} "
-        f"(database {_size(found.sizes['database'])})",
+        "snapshot": f"revision {found.revision}, {_size(found.snapshot_size)} "
+        f"(database {_size(found.database_size)})",
     }
     if found.stalled and found.top:
         rows["chain"] = f"stalled: no block for {duration(found.now - found.top.time)}"

@@ -1,18 +1,21 @@
 """The ten-minute job: store and price the blocks that came, compare, publish."""
 
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import (
+    INTERRUPTED,
     BlockNotFound,
     ChainReorganised,
     StorageError,
     UtxoracleError,
 )
+from utxoracle.jobs.exchange_lookup import ExchangeLookup
 from utxoracle.jobs.report import Report, Tip
 from utxoracle.settings import Settings
 from utxoracle.sources.base import Source
@@ -95,16 +98,15 @@ class _Run:
         self._max_blocks = max_blocks
         self._progress = progress
         self._started = time.time()
+        # Not by the wall clock, which may be set meanwhile.
+        self._deadline = time.monotonic() + settings.time_budget
 
     def rehearse(self) -> Report:
         """Do everything but writing, beside whatever else is going on."""
         from utxoracle.store.scans import ScanCache
         from utxoracle.store.snapshot import Snapshot
 
-        with (
-            closing(Snapshot(self._folder)) as snapshot,
-            closing(open_source(self._url, self._settings)) as source,
-        ):
+        with closing(Snapshot(self._folder)) as snapshot, self._opened() as (source, exchange):
             reader = snapshot.reader()
             if reader.network != self._network.name:
                 raise StorageError(
@@ -112,19 +114,19 @@ class _Run:
                     f"{self._network.name}; use another folder or set UTXORACLE_NETWORK"
                 )
             cache = ScanCache(self._folder, self._network)
-            return self._grow(source, reader, cache, database=None)
+            return self._grow(source, exchange, reader, cache, database=None)
 
     def recorded(self) -> Report:
         """Make the run and leave in last_run.json how it went."""
         before = read_last_run(self._folder)
         try:
-            with closing(open_source(self._url, self._settings)) as source:
+            with self._opened() as (source, exchange):
                 if before and before.source == source.name:
                     source.route = before.route
-                report = self._nothing_new(source, before) or self._store(source)
+                report = self._nothing_new(source, before) or self._update(source, exchange)
                 self._record(report, source.route)
                 return report
-        except Exception as error:
+        except BaseException as error:
             # That the run failed is told by its exit code, whether or not it can be written down.
             with suppress(StorageError):
                 self._record_failure(before, error)
@@ -155,57 +157,81 @@ class _Run:
             dry_run=False,
         )
 
-    def _store(self, source: Source) -> Report:
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Source, ExchangeLookup]]:
+        """Give the sources of blocks and of exchange prices, none of which is asked by that."""
+        with (
+            closing(open_source(self._url, self._settings)) as source,
+            closing(
+                ExchangeLookup(
+                    open_exchange(self._url, self._settings), self._settings.exchange_patience
+                )
+            ) as exchange,
+        ):
+            yield source, exchange
+
+    def _update(self, source: Source, exchange: ExchangeLookup) -> Report:
         from utxoracle.store.database import published_database
         from utxoracle.store.scans import ScanCache
 
-        self._folder.check_space()
         self._folder.remove_left_overs()
+        self._folder.check_space()
         with published_database(self._folder, self._network) as database:
             cache = ScanCache(self._folder, self._network)
-            return self._grow(source, database.reader, cache, database)
+            return self._grow(source, exchange, database.reader, cache, database=database)
 
     def _grow(
-        self, source: Source, reader: "Reader", cache: "ScanCache", database: "Database | None"
+        self,
+        source: Source,
+        exchange: ExchangeLookup,
+        reader: "Reader",
+        cache: "ScanCache",
+        *,
+        database: "Database | None",
     ) -> Report:
-        from utxoracle.jobs.catch_up import Growth, Work
-        from utxoracle.jobs.exchange import ExchangeLookup
+        from utxoracle.jobs.catch_up import Work
 
-        growth = Growth()
-        with closing(ExchangeLookup(open_exchange(self._url, self._settings))) as exchange:
-            work = Work(
-                source=source,
-                exchange=exchange,
-                reader=reader,
-                cache=cache,
-                commit=database.commit if database else None,
-                network=self._network,
-                folder=self._folder,
-                settings=self._settings,
-                # One core is for the windows, which are priced while blocks are scanned.
-                processes=self._workers - 1,
-                started=self._started,
-                progress=self._progress,
-            )
-            (height, tip_hash), caught_up = self._follow(work, growth)
+        work = Work(
+            source=source,
+            exchange=exchange,
+            reader=reader,
+            cache=cache,
+            commit=database.commit if database else None,
+            network=self._network,
+            folder=self._folder,
+            settings=self._settings,
+            # One core is for the windows, which are priced while blocks are scanned.
+            processes=self._workers - 1,
+            started=self._started,
+            deadline=self._deadline,
+            progress=self._progress,
+        )
+        tip, growth, caught_up = self._follow(work)
         return Report(
             source=source.name,
-            tip=Tip(height, tip_hash, _time_of(tip_hash, source, reader)),
+            tip=tip,
             caught_up=caught_up,
             growth=growth,
             revision=reader.revision,
             dry_run=database is None,
         )
 
-    def _follow(self, work: "Work", growth: "Growth") -> tuple[tuple[int, str], bool]:
-        """Catch up with a chain that may be reorganised meanwhile; return its tip."""
-        from utxoracle.jobs.catch_up import catch_up
+    def _follow(self, work: "Work") -> tuple[Tip, "Growth", bool]:
+        """Catch up with a chain that may be reorganised meanwhile."""
+        from utxoracle.jobs.catch_up import Growth, catch_up
 
+        growth = Growth()
         attempts = _ATTEMPTS
         while True:
-            tip = work.source.tip()
+            if work.commit is None:
+                # Nothing is stored, and so all begins anew.
+                growth = Growth()
             try:
-                return tip, catch_up(work, growth, tip[0], self._max_blocks - growth.blocks)
+                height, tip_hash = work.source.tip()
+                time_stamp = parse_header(work.source.header(tip_hash)).time
+                max_blocks = self._max_blocks - growth.blocks
+                caught_up = catch_up(work, growth, (height, tip_hash), max_blocks)
+                return Tip(height, tip_hash, time_stamp), growth, caught_up
             except (ChainReorganised, BlockNotFound):
                 attempts -= 1
                 if not attempts:
@@ -232,11 +258,14 @@ class _Run:
             ),
         )
 
-    def _record_failure(self, before: LastRun | None, error: Exception) -> None:
+    def _record_failure(self, before: LastRun | None, error: BaseException) -> None:
         """Write the failure down, and leave what the last good run found out as it was."""
-        exit_code, message = UtxoracleError.exit_code, f"{type(error).__name__}: {error}"
+        # What an unexpected error says may be anything; --verbose shows it to who asks for it.
+        exit_code, message = UtxoracleError.exit_code, f"unexpected {type(error).__name__}"
         if isinstance(error, UtxoracleError):
-            exit_code, message = error.exit_code, str(error)
+            exit_code, message = error.exit_code, " ".join(str(error).split())
+        elif isinstance(error, KeyboardInterrupt):
+            exit_code, message = INTERRUPTED, "interrupted"
         write_last_run(
             self._folder,
             replace(
@@ -247,10 +276,3 @@ class _Run:
                 message=message,
             ),
         )
-
-
-def _time_of(block_hash: str, source: Source, reader: "Reader") -> int:
-    top = reader.top()
-    if top and top.hash == block_hash:
-        return top.time
-    return parse_header(source.header(block_hash)).time

@@ -7,10 +7,11 @@ from itertools import islice
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan
-from utxoracle.errors import ChainReorganised
+from utxoracle.errors import ChainReorganised, UtxoracleError
 from utxoracle.jobs.comparison import Gaps, compare, recent_gaps
-from utxoracle.jobs.exchange import ExchangeLookup
-from utxoracle.jobs.fork import DEEPEST, common_block, first_height
+from utxoracle.jobs.exchange_lookup import ExchangeLookup
+from utxoracle.jobs.first_run import first_run_height
+from utxoracle.jobs.fork import DEEPEST, common_block
 from utxoracle.jobs.pricing import Pricer
 from utxoracle.jobs.recent import load_pricer
 from utxoracle.jobs.scanning import Progress, Scans
@@ -42,6 +43,7 @@ class Work:
         settings: The limits.
         processes: How many may scan.
         started: When the run began, seconds since 1970 UTC.
+        deadline: When its time is over, on the clock of `time.monotonic`.
         progress: Told how many of the blocks are done.
     """
 
@@ -55,12 +57,13 @@ class Work:
     settings: Settings
     processes: int
     started: float
+    deadline: float
     progress: Progress | None
 
 
 @dataclass
 class Growth:
-    """What a run has stored so far.
+    """What a run has stored so far, or would store if it were no dry run.
 
     Attributes:
         stale: Number of blocks that a reorganisation has taken away.
@@ -72,6 +75,7 @@ class Growth:
         days: The daily prices.
         latest: The newest window price.
         invalid: Number of prices that are not valid.
+        invalid_reason: Why the last one of these isn't.
     """
 
     stale: int = 0
@@ -83,6 +87,7 @@ class Growth:
     days: tuple[DayRow, ...] = ()
     latest: WindowRow | None = None
     invalid: int = 0
+    invalid_reason: str | None = None
 
     def add(self, batch: Batch, stale: int) -> None:
         """Count a batch that was stored in the place of `stale` blocks."""
@@ -95,11 +100,13 @@ class Growth:
         self.days += tuple(batch.days)
         self.latest = batch.windows[-1] if batch.windows else self.latest
         rows: list[WindowRow | DayRow] = [*batch.windows, *batch.days]
-        self.invalid += sum(not row.facts.is_valid for row in rows)
+        reasons = [row.facts.invalid_reason for row in rows if not row.facts.is_valid]
+        self.invalid += len(reasons)
+        self.invalid_reason = reasons[-1] if reasons else self.invalid_reason
 
 
 @dataclass(frozen=True)
-class _Mend:
+class _Repairs:
     """What the first transaction of a run does beside adding blocks.
 
     Attributes:
@@ -111,13 +118,15 @@ class _Mend:
     gaps: Gaps = field(default_factory=Gaps)
 
 
-def catch_up(work: Work, growth: Growth, tip_height: int, max_blocks: int) -> bool:
-    """Store the source's blocks up to `tip_height`, oldest first, and tell whether all are there.
+def catch_up(work: Work, growth: Growth, tip: tuple[int, str], max_blocks: int) -> bool:
+    """Store the source's blocks up to its tip, oldest first, and tell whether all are there.
+
+    What comes before a failure is stored.
 
     Args:
         work: What to work with.
         growth: Is kept true while batches are stored.
-        tip_height: Height of the source's newest block.
+        tip: Height and hash of the source's newest block.
         max_blocks: How many blocks may be added.
 
     Raises:
@@ -126,12 +135,14 @@ def catch_up(work: Work, growth: Growth, tip_height: int, max_blocks: int) -> bo
         DataError: A block is corrupt, or the source's chain is another one.
         StorageError: The database or the cache can't be written.
     """
+    tip_height, tip_hash = tip
     top = work.reader.top()
     kept = _kept_block(work, top, tip_height)
     if kept and kept.height == tip_height:
         growth.behind = top.height - tip_height if top else 0
-        return True
-    first = kept.height + 1 if kept else first_height(work.source, tip_height)
+        _verify_tip(work.source, kept.hash, tip_hash)
+        return not growth.behind
+    first = kept.height + 1 if kept else first_run_height(work.source, tip_height)
     heights = range(first, min(tip_height + 1, first + max_blocks))
     # The first block is on its way while the scans of those before it are loaded.
     with Scans(work.source, heights, network=work.network, processes=work.processes) as chain:
@@ -145,19 +156,40 @@ def catch_up(work: Work, growth: Growth, tip_height: int, max_blocks: int) -> bo
             processes=work.processes,
             keep=work.commit is not None,
         )
-        mend = _Mend(
+        repairs = _Repairs(
             stale=top.height - kept.height if top and kept else 0,
             gaps=recent_gaps(work.reader, first - 1),
         )
-        while scans := list(islice(chain, BATCH)):
+        newest_hash, failure = "", None
+        while failure is None:
+            scans, failure = _next_batch(chain)
+            if not scans:
+                break
             _verify_follows(scans[0], kept if scans[0].height == first else None, work.source)
-            _store(work, growth, pricer, scans, mend)
-            mend = _Mend()
+            _store_batch(work, growth, pricer, scans, repairs)
+            repairs = _Repairs()
+            newest_hash = scans[-1].hash
             if work.progress:
                 work.progress(scans[-1].height - first + 1, len(heights))
-            if time.time() - work.started > work.settings.time_budget:
+            if time.monotonic() > work.deadline:
                 break
-    return growth.last_height == tip_height
+    if failure:
+        raise failure
+    if growth.last_height != tip_height:
+        return False
+    _verify_tip(work.source, newest_hash, tip_hash)
+    return True
+
+
+def _next_batch(chain: Scans) -> tuple[list[BlockScan], UtxoracleError | None]:
+    """Return the scans of the next blocks, up to BATCH or to a failure, and that failure."""
+    scans: list[BlockScan] = []
+    try:
+        for scan in islice(chain, BATCH):
+            scans.append(scan)
+    except UtxoracleError as error:
+        return scans, error
+    return scans, None
 
 
 def _kept_block(work: Work, top: BlockRow | None, tip_height: int) -> BlockRow | None:
@@ -177,26 +209,34 @@ def _verify_follows(scan: BlockScan, kept: BlockRow | None, source: Source) -> N
         )
 
 
-def _store(
-    work: Work, growth: Growth, pricer: Pricer, scans: Sequence[BlockScan], mend: _Mend
+def _verify_tip(source: Source, stored_hash: str, tip_hash: str) -> None:
+    if stored_hash != tip_hash:
+        raise ChainReorganised(
+            f"{source.name}: its newest block is no longer {tip_hash}; the chain was reorganised "
+            "meanwhile, run again"
+        )
+
+
+def _store_batch(
+    work: Work, growth: Growth, pricer: Pricer, scans: Sequence[BlockScan], repairs: _Repairs
 ) -> None:
-    """Price the blocks that follow, and commit them together with what is to be mended."""
+    """Price the blocks that follow, and commit them together with what is to be repaired."""
     linked = link(scans, pricer.recent)
     priced = [pricer.add(block) for block in linked]
     compared = compare(
         work.exchange,
         [one.window for one in priced if one.window],
         [day for one in priced for day in one.days],
-        mend.gaps,
+        repairs.gaps,
         percent=work.settings.divergence,
     )
     first, last = scans[0].height, scans[-1].height
     batch = Batch(
-        kept_height=first - 1 if mend.stale else None,
+        kept_height=first - 1 if repairs.stale else None,
         blocks=[_row(scan, work.source.name) for scan in scans],
         windows=compared.windows,
         days=compared.days,
-        points=next((one.points for one in reversed(priced) if one.estimate), None),
+        points=next((one.points for one in reversed(priced) if one.window), None),
         window_exchanges=compared.window_gaps,
         day_exchanges=compared.day_gaps,
         run=RunRow(
@@ -214,7 +254,7 @@ def _store(
             work.cache.store(block)
         work.commit(batch)
         work.cache.prune(last)
-    growth.add(batch, mend.stale)
+    growth.add(batch, repairs.stale)
 
 
 def _row(scan: BlockScan, source: str) -> BlockRow:

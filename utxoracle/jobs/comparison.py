@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
-from utxoracle.jobs.exchange import ExchangeLookup
+from utxoracle.jobs.exchange_lookup import ExchangeLookup
 from utxoracle.price.validity import diverges
 from utxoracle.sources.days import DAY, midnight
 from utxoracle.sources.exchange import ExchangePrice
@@ -16,7 +16,7 @@ from utxoracle.store.rows import DayGap, DayRow, WindowGap, WindowRow
 _Row = TypeVar("_Row", WindowRow, DayRow)
 
 GAP_LIFE = 7 * DAY
-"""Seconds for which a missing exchange price is asked for again."""
+"""Seconds since a row was stored for which a missing exchange price is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Gaps:
 
 
 def recent_gaps(reader: Reader, kept_height: int) -> Gaps:
-    """Return the gaps of the last week in the rows of blocks up to `kept_height`."""
+    """Return the gaps in what the last week's runs stored of blocks up to `kept_height`."""
     windows, days = reader.exchange_gaps(int(time.time()) - GAP_LIFE)
     return Gaps([gap for gap in windows if gap.height <= kept_height], days)
 
@@ -69,7 +69,7 @@ def compare(
         gaps: Stored rows to ask for again.
         percent: From which difference on two prices diverge.
     """
-    facts = lookup.facts_at(
+    facts = lookup.prices_at(
         [row.time for row in windows]
         + [gap.time for gap in gaps.windows]
         + [_noon(row.date) for row in days]

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import numpy as np
 
 from utxoracle.errors import PriceImpossible
-from utxoracle.jobs.days import FinishedDay, finished_days, first_day_start
+from utxoracle.jobs.finished_days import FinishedDay, finished_days, first_day_start
 from utxoracle.price.estimate import Estimate, estimate, estimate_day
 from utxoracle.price.scatter import thinned_points
 from utxoracle.price.validity import Limits, invalid_reason
 from utxoracle.price.window import LinkedBlock, gather
 from utxoracle.settings import Settings
-from utxoracle.sources.days import CONFIRMATIONS, WINDOW
+from utxoracle.sources.days import CONFIRMATIONS, DAY, WINDOW
 from utxoracle.sources.exchange import ExchangePrice
 from utxoracle.store.rows import DayRow, Points, PriceFacts, WindowRow
 from utxoracle.store.scans import KEPT_SCANS
@@ -22,13 +23,6 @@ LONGEST_DAY = KEPT_SCANS - CONFIRMATIONS - 1
 """Blocks: when a day is known to be finished, seven more have come, and older scans are gone."""
 
 NOT_ASKED = ExchangePrice(price=None, time=None, reason="not asked yet")
-
-
-class BlockTime(NamedTuple):
-    """A block of the chain and the time it is stamped with, seconds since 1970 UTC."""
-
-    height: int
-    time: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +41,12 @@ class Priced:
 
     @property
     def points(self) -> Points | None:
-        """The price points of the window that a plot shows; None when there is no price."""
-        if self.window is None or self.estimate is None:
-            return None
+        """The price points of the window that a plot shows; None when there is no window."""
         found = self.estimate
+        if self.window is None:
+            return None
+        if found is None:
+            return Points(self.window.height, np.empty(0, np.int64), np.empty(0))
         shown = thinned_points(found.point_heights, found.point_prices, found.price)
         return Points(self.window.height, *shown)
 
@@ -65,7 +61,8 @@ class Pricer:
         settings: Holds the limits within which a price is valid.
         first_height: Height of the oldest block that is stored.
         recent: The newest blocks, up to the top: those that windows and an unfinished day need.
-        times: Times of the blocks that no finished day holds yet, up to the top.
+        untold: Times of the blocks that no finished day holds yet, up to the top, seconds since
+            1970 UTC.
         last_window: The row of the top, if it has one.
         last_day: The row of the newest day, if there is one.
     """
@@ -76,7 +73,7 @@ class Pricer:
         *,
         first_height: int | None,
         recent: Sequence[LinkedBlock],
-        times: Sequence[BlockTime],
+        untold: Sequence[int],
         last_window: WindowRow | None,
         last_day: DayRow | None,
     ) -> None:
@@ -84,7 +81,7 @@ class Pricer:
         self._day_limits = _limits(settings, settings.max_day_jump)
         self._first_height = first_height
         self._recent = list(recent)
-        self._times = list(times)
+        self._untold = list(untold)
         self._last_window = last_window
         self._last_day = last_day
         self._day_start = last_day.last_height + 1 if last_day else None
@@ -100,8 +97,8 @@ class Pricer:
         if self._first_height is None:
             self._first_height = block.height
         self._recent.append(block)
-        self._times.append(BlockTime(block.height, block.time))
-        days = [self._price_day(day) for day in self._finished_days()]
+        self._untold.append(block.time)
+        days = [self._price_day(day) for day in self._finished_days(block.height)]
         # What windows and the unfinished day can't need any more; the cache holds no more either.
         del self._recent[:-KEPT_SCANS]
         return Priced(window, found, days)
@@ -126,18 +123,21 @@ class Pricer:
         )
         return self._last_window, found
 
-    def _finished_days(self) -> list[FinishedDay]:
-        """Return the days that the newest block finishes, and forget the times of their blocks."""
-        times = [one.time for one in self._times]
-        if self._day_start is None:
-            self._day_start = first_day_start(self._times[0].height, times)
-        if self._day_start is None:
+    def _finished_days(self, top: int) -> list[FinishedDay]:
+        """Return the days that the block at `top` finishes, and forget their blocks' times."""
+        times = self._untold
+        if min(times[-1 - CONFIRMATIONS :]) // DAY <= min(times) // DAY:
+            # Most blocks finish none, and this is found out quickly.
             return []
-        untold = self._day_start - self._times[0].height
-        days = list(finished_days(self._day_start, times[untold:]))
+        if self._day_start is None:
+            self._day_start = first_day_start(top + 1 - len(times), times)
+            if self._day_start is None:
+                return []
+            del times[: self._day_start - top - 1]
+        days = list(finished_days(self._day_start, times))
         if days:
             self._day_start = days[-1].stop
-            del self._times[: days[-1].stop - self._times[0].height]
+            del times[: days[-1].stop - top - 1]
         return days
 
     def _price_day(self, day: FinishedDay) -> DayRow:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from utxoracle.bitcoin.network import Network
-from utxoracle.jobs.pricing import BlockTime, Pricer
+from utxoracle.jobs.pricing import Pricer
 from utxoracle.jobs.scanning import Scans
 from utxoracle.price.window import LinkedBlock, link
 from utxoracle.settings import Settings
@@ -44,7 +44,7 @@ def load_pricer(
     first_stored = reader.first_height()
     if kept_height is None or first_stored is None:
         return Pricer(
-            settings, first_height=None, recent=[], times=[], last_window=None, last_day=None
+            settings, first_height=None, recent=[], untold=[], last_window=None, last_day=None
         )
     # A later day goes with the stale blocks that proved it to be finished, and is told anew.
     last_day = reader.latest_day(last_height=kept_height - CONFIRMATIONS - 1)
@@ -64,7 +64,7 @@ def load_pricer(
         settings,
         first_height=first_stored,
         recent=recent,
-        times=[BlockTime(row.height, row.time) for row in rows if row.height >= untold],
+        untold=[row.time for row in rows if row.height >= untold],
         last_window=reader.window(kept_height),
         last_day=last_day,
     )

@@ -66,7 +66,8 @@ class Report:
         found = []
         if self.growth and self.growth.invalid:
             found.append(
-                f"{_count(self.growth.invalid, 'price')} stored as not valid; see utxoracle status"
+                f"{_count(self.growth.invalid, 'price')} stored as not valid, the last one since: "
+                f"{self.growth.invalid_reason}"
             )
         age = time.time() - self.tip.time
         if age > settings.stall_minutes * 60:

@@ -24,7 +24,8 @@ class Status:
         network: The network that is followed.
         revision: The snapshot's.
         schema_version: The snapshot's.
-        sizes: Bytes of `database` and `snapshot`; None for what can't be seen.
+        database_size: Bytes of the database; None when it can't be seen.
+        snapshot_size: Bytes of the snapshot.
         counts: How much is stored.
         top: The newest block.
         window: The newest window price.
@@ -38,7 +39,8 @@ class Status:
     network: str
     revision: int
     schema_version: int
-    sizes: dict[str, int | None]
+    database_size: int | None
+    snapshot_size: int | None
     counts: "Counts"
     top: "BlockRow | None"
     window: "WindowRow | None"
@@ -66,7 +68,8 @@ def status(settings: Settings) -> Status:
             network=reader.network,
             revision=reader.revision,
             schema_version=reader.schema_version,
-            sizes={"database": _size(folder.database), "snapshot": _size(folder.snapshot)},
+            database_size=_size(folder.database),
+            snapshot_size=_size(folder.snapshot),
             counts=reader.counts(),
             top=top,
             window=reader.latest_window(),

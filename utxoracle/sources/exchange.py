@@ -68,10 +68,6 @@ class ExchangeRows:
         self._times = [row.time for row in self._rows]
         self._max_age = max_age
 
-    def reach(self, time: int) -> bool:
-        """Tell whether the last row is not before `time`, so that no later row can matter."""
-        return bool(self._times) and time <= self._times[-1]
-
     def price_at(self, time: int) -> ExchangePrice:
         """Return the price in the last row that isn't behind `time`."""
         index = bisect_right(self._times, time) - 1

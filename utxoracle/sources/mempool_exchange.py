@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from time import time as clock
 
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
@@ -34,6 +35,7 @@ class MempoolExchange:
         self._max_age = settings.exchange_max_age
         self._base: str | None = None
         self._kept = ExchangeRows([], self._max_age)
+        self._known_until = 0.0
         self.name = self._client.name
 
     def prices_at(self, times: Sequence[int]) -> list[ExchangePrice]:
@@ -42,11 +44,14 @@ class MempoolExchange:
         A server that fails is not asked on: the times that are left get the same reason.
         """
         wanted = dict.fromkeys(times)
-        missing = [time for time in wanted if not self._kept.reach(time)]
+        missing = [time for time in wanted if time > self._known_until]
         if len(missing) > _FEW:
+            asked_at = clock()
             # What can't be read may be too long for the line; then each is asked for by itself.
             with suppress(SourceError):
                 self._kept = self._rows(_ALL_ROWS, _ALL_ROWS_LIMIT)
+                # Rows that come later are of a later time, also where the feed is late.
+                self._known_until = max(asked_at, *missing)
                 missing = []
         asked = self._ask_one_by_one(missing)
         return [asked[time] if time in asked else self._kept.price_at(time) for time in times]

@@ -18,7 +18,7 @@ from utxoracle.store.lock import run_lock
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import Batch
 from utxoracle.store.schema import migrate, raise_revision
-from utxoracle.store.snapshot import MODE, publish, published_revision
+from utxoracle.store.snapshot import MODE, is_published, publish
 
 
 class Database:
@@ -113,20 +113,18 @@ def published_database(folder: DataFolder, network: Network) -> Iterator[Databas
     """
     database = Database.open(folder, network)
     before = database.revision
-
-    def publish_if_new() -> None:
-        if database.revision != before or published_revision(folder) != before:
-            publish(folder)
-
     try:
         with database:
             yield database
     except BaseException:
-        # What went wrong first is what is to be told.
+        # What went wrong first is what is to be told; and a database that failed before anything
+        # was stored is no better than its copy.
         with suppress(StorageError):
-            publish_if_new()
+            if database.revision != before:
+                publish(folder)
         raise
-    publish_if_new()
+    if database.revision != before or not is_published(folder, before):
+        publish(folder)
 
 
 def create_database(folder: DataFolder, network: Network) -> bool:
@@ -144,14 +142,14 @@ def create_database(folder: DataFolder, network: Network) -> bool:
         is_new = not os.path.lexists(folder.database)
         if is_new:
             _refuse_remains(folder)
+        folder.remove_left_overs()
         folder.check_space()
         if is_new:
             _build(folder, network)
         _make_folder(folder.scans)
-        with Database.open(folder, network) as database:
+        # To open it is to bring it to the newest schema, and behind that it is published.
+        with published_database(folder, network):
             pass
-        if published_revision(folder) != database.revision:
-            publish(folder)
     return is_new
 
 
@@ -183,7 +181,7 @@ def _refuse_remains(folder: DataFolder) -> None:
 
 def _build(folder: DataFolder, network: Network) -> None:
     """Make the database under another name, so that a killed run leaves none by its own."""
-    new = folder.database.with_name(f".{folder.database.name}.new")
+    new = folder.new_database
     new_wal = new.with_name(f"{new.name}.wal")
     try:
         try:

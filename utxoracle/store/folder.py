@@ -39,6 +39,16 @@ class DataFolder:
         return self.path / "utxoracle_snapshot.db"
 
     @property
+    def new_database(self) -> Path:
+        """The database as long as it is being made."""
+        return self.path / ".utxoracle_cache.db.new"
+
+    @property
+    def new_snapshot(self) -> Path:
+        """The snapshot as long as it is being copied."""
+        return self.path / ".utxoracle_snapshot.db.new"
+
+    @property
     def scans(self) -> Path:
         """Folder of the scan cache."""
         return self.path / "scans"
@@ -99,14 +109,16 @@ class DataFolder:
             )
 
     def remove_left_overs(self) -> None:
-        """Remove what runs have left that were killed while they wrote a small file.
+        """Remove what runs have left that were killed while they wrote a file.
 
         Raises:
             StorageError: It can't be removed.
         """
         try:
             for path in self.path.iterdir():
-                if LEFT_OVER.fullmatch(path.name):
+                if LEFT_OVER.fullmatch(path.name) or path.name.startswith(
+                    (self.new_database.name, self.new_snapshot.name)
+                ):
                     path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(

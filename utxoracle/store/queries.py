@@ -6,10 +6,11 @@ ORDER BY ... LIMIT 1 would read them.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 import numpy as np
 
+from utxoracle.sources.days import CONFIRMATIONS
 from utxoracle.store import columns
 from utxoracle.store.columns import block_row, day_row, timestamp, window_row
 from utxoracle.store.connection import Connection
@@ -138,16 +139,22 @@ class Reader:
         return [*map(day_row, rows)]
 
     def exchange_gaps(self, since: int) -> tuple[list[WindowGap], list[DayGap]]:
-        """Return the rows without an exchange price, ascending, not older than `since`."""
+        """Return the rows without an exchange price, ascending, that runs since then stored."""
+        first: int | None = self._connection.query(
+            "SELECT min(first_height) FROM runs WHERE finished >= ?", [timestamp(since)]
+        )[0][0]
+        if first is None:
+            return [], []
         windows = self._connection.query(
             "SELECT height, time, price FROM window_prices "
-            "WHERE exchange_price IS NULL AND time >= ? ORDER BY height",
-            [timestamp(since)],
+            "WHERE exchange_price IS NULL AND height >= ? ORDER BY height",
+            [first],
         )
+        # A day is stored with the last of the blocks that show it to be finished.
         days = self._connection.query(
             "SELECT date, price FROM daily_prices "
-            "WHERE exchange_price IS NULL AND date >= ? ORDER BY date",
-            [datetime.fromtimestamp(since, UTC).date()],
+            "WHERE exchange_price IS NULL AND last_height >= ? ORDER BY date",
+            [first - 1 - CONFIRMATIONS],
         )
         return (
             [WindowGap(height, columns.seconds(time), price) for height, time, price in windows],

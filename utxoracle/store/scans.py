@@ -23,6 +23,10 @@ from utxoracle.store.folder import DataFolder
 KEPT_SCANS = 400
 """Blocks; nearly three times a window, so that a day of unusually many blocks fits."""
 
+VERSION = 1
+"""Of what is kept. To be raised with every change of the scan or of the links: files of another
+version are made again, so that old and new results never mix."""
+
 _NAME = re.compile(r"([0-9]+)_[0-9a-f]{8}\.npz")
 _HEAD = "block.json"
 _TXIDS, _VALUES, _PARENTS = "<u8", "<i8", "<i4"
@@ -40,9 +44,8 @@ class ScanCache:
         try:
             with zipfile.ZipFile(self._path(height, block_hash)) as file:
                 head = json.loads(file.read(_HEAD))
-                if (head["network"], head["height"], head["hash"]) != (
-                    self._network.name, height, block_hash,
-                ):  # fmt: skip
+                asked_for = (VERSION, self._network.name, height, block_hash)
+                if (head["version"], head["network"], head["height"], head["hash"]) != asked_for:
                     return None
                 return _read_block(file, head)
         except Exception:  # There is no end to what a damaged file can raise.
@@ -55,6 +58,7 @@ class ScanCache:
             StorageError: It can't be written.
         """
         head = {
+            "version": VERSION,
             "network": self._network.name,
             "height": block.height,
             "hash": block.hash,

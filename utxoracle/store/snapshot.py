@@ -29,6 +29,17 @@ def published_revision(folder: DataFolder) -> int | None:
         connection.close()
 
 
+def is_published(folder: DataFolder, revision: int) -> bool:
+    """Tell whether the snapshot is a whole copy of the closed database, which is of `revision`."""
+    try:
+        # A snapshot that was cut short may still tell its revision.
+        if folder.snapshot.stat().st_size != folder.database.stat().st_size:
+            return False
+    except OSError:
+        return False
+    return published_revision(folder) == revision
+
+
 def publish(folder: DataFolder) -> None:
     """Let readers see the database as it is now, which must be closed and without a log.
 
@@ -41,7 +52,7 @@ def publish(folder: DataFolder) -> None:
             "run utxoracle analyze, which puts them together"
         )
     # Only one process publishes at a time, so what has this name is a killed one's.
-    temporary = folder.snapshot.with_name(f".{folder.snapshot.name}.new")
+    temporary = folder.new_snapshot
     try:
         temporary.unlink(missing_ok=True)
         try:

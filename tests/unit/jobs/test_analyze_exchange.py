@@ -117,7 +117,7 @@ def test_a_server_that_hangs_delays_a_run_by_seconds_and_fails_nothing(node, ser
     spent = monotonic() - begun
     ((price, _, reason),) = appliance.rows(REASONS)
     assert price is None
-    assert "took more than 2 s" in reason
+    assert "too slow" in reason
     # Seven batches would each have waited for it.
     assert len(server.paths) == 1
     assert spent < 100

@@ -1,62 +1,10 @@
 import pytest
 
 from utxoracle.bitcoin.network import MAIN, REGTEST
-from utxoracle.errors import BlockNotFound, DataError, SourceError, WrongNetwork
-from utxoracle.jobs.fork import FIRST_BLOCKS, common_block, first_height
-from utxoracle.jobs.price import Question, price
-from utxoracle.settings import Settings
-from utxoracle.sources.factory import open_source
+from utxoracle.errors import DataError, SourceError, WrongNetwork
+from utxoracle.jobs.fork import common_block
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.rows import BlockRow
-
-
-class Pruned:
-    """A real source that has lost the blocks below some height, but not their headers."""
-
-    def __init__(self, source, height: int) -> None:
-        self.name = source.name
-        self.tip = source.tip
-        self.hash_at = source.hash_at
-        self.header = source.header
-        self.tried: list[int] = []
-        self._source = source
-        self._height = height
-        self._heights = {source.hash_at(one): one for one in range(800, source.tip()[0] + 1)}
-
-    def raw_block(self, block_hash: str) -> bytes:
-        height = self._heights[block_hash]
-        self.tried.append(height)
-        if height < self._height:
-            raise BlockNotFound(f"{self.name} has pruned block {height}")
-        return self._source.raw_block(block_hash)
-
-
-def test_a_first_run_reaches_back_to_the_block_before_the_last_finished_day(source):
-    tip, _ = source.tip()
-    day = price(source, Question(), network=REGTEST).estimate
-    assert first_height(source, tip) == min(tip - FIRST_BLOCKS + 1, day.first_height - 1)
-
-
-@pytest.mark.parametrize("kept", [5, 100, 250])
-def test_a_first_run_begins_with_the_first_block_that_a_pruned_node_has(source, kept):
-    tip, _ = source.tip()
-    pruned = Pruned(source, tip - kept)
-    assert first_height(pruned, tip) == tip - kept
-    assert len(pruned.tried) < 12
-
-
-def test_a_first_run_does_not_reach_below_block_0():
-    source = open_source("sim:days=1,transactions=3,start_height=1", Settings())
-    assert first_height(source, 40) == 0
-
-
-def test_a_source_that_fails_is_not_taken_for_one_that_lacks_blocks(source):
-    class Failing(Pruned):
-        def raw_block(self, block_hash):
-            raise SourceError("the node hangs")
-
-    with pytest.raises(SourceError, match="hangs"):
-        first_height(Failing(source, 0), source.tip()[0])
 
 
 def rows_of(source, first: int, last: int) -> list[BlockRow]:
@@ -88,3 +36,8 @@ def test_a_chain_without_a_common_block_is_another_one_or_another_networks(commo
         common(stale)
     with pytest.raises(WrongNetwork, match="follows regtest, not main"):
         common(stale, network=MAIN)
+
+
+def test_a_source_that_ends_below_all_of_them_is_waited_for(source, common):
+    with pytest.raises(SourceError, match=r"ends at block 950, below the 11 newest .* wait until"):
+        common(rows_of(source, 990, 1000), tip=950)

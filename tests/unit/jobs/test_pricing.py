@@ -29,7 +29,7 @@ def priced(blocks, settings: Settings | None = None):
         settings or Settings(),
         first_height=None,
         recent=[],
-        times=[],
+        untold=[],
         last_window=None,
         last_day=None,
     )
@@ -82,11 +82,7 @@ def test_a_pricer_that_goes_on_gives_what_one_would_that_never_stopped(rows, lin
         Settings(),
         first_height=HEIGHTS[0],
         recent=linked[:at],
-        times=[
-            pricing.BlockTime(block.height, block.time)
-            for block in linked[:at]
-            if block.height >= untold
-        ],
+        untold=[block.time for block in linked[:at] if block.height >= untold],
         last_window=before[-1],
         last_day=known[-1] if known else None,
     )
@@ -105,7 +101,7 @@ def test_blocks_without_a_price_are_stored_with_the_reason(linked):
         (None, False, 0)
     }
     assert not days[0].facts.is_valid
-    assert found[-1].points is None
+    assert len(found[-1].points.prices) == 0
 
 
 def test_a_day_of_too_many_blocks_has_no_price_and_the_next_one_does(linked, monkeypatch):

@@ -78,9 +78,3 @@ def test_a_row_that_is_none_is_refused(row):
 def test_a_row_without_a_usable_time_is_refused(time):
     with pytest.raises(ValueError, match="a row has no time"):
         rows((time, 60_000))
-
-
-def test_rows_reach_up_to_the_last_of_them():
-    stored = rows((NOON, 1), (NOON - HOUR, 2))
-    assert [stored.reach(NOON + seconds) for seconds in (-2 * HOUR, 0, 1)] == [True, True, False]
-    assert not rows().reach(0)

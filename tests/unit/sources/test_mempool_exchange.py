@@ -1,6 +1,7 @@
 import base64
 import socket
 from threading import Event
+from time import time as clock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -100,29 +101,25 @@ def test_more_than_a_few_times_are_one_request(server, exchange):
     assert server.paths == [ALL]
 
 
-def test_rows_are_kept_until_a_time_lies_behind_the_newest(server, exchange):
+def test_rows_are_kept_also_where_the_newest_is_older_than_the_times(server, exchange):
     play(server, hourly(6))
-    early = [NOON + half * HOUR // 2 for half in range(11)]
-    assert all(price.price for price in exchange.prices_at(early))
-    exchange.prices_at(early)
-    exchange.prices_at(early[:1])
+    times = [NOON + hour * HOUR for hour in range(12)]
+    first = exchange.prices_at(times)
+    assert exchange.prices_at(times) == first
+    assert exchange.prices_at(times[-1:]) == first[-1:]
     assert server.paths == [ALL]
-    play(server, hourly(12))
-    late = [NOON + hour * HOUR for hour in range(6, 12)]
-    assert exchange.prices_at(early + late)[-1] == priced(60_011, NOON + 11 * HOUR)
-    assert server.paths == [ALL, ALL]
 
 
-def test_a_few_times_behind_the_kept_rows_are_asked_for_one_by_one(server, exchange):
+def test_a_time_after_the_rows_were_asked_for_is_asked_for_by_itself(server, exchange):
     play(server, hourly(5))
-    times = [NOON + hour * HOUR for hour in range(5)]
-    exchange.prices_at(times)
-    play(server, hourly(6))
-    assert exchange.prices_at([NOON, NOON + 5 * HOUR]) == [
+    exchange.prices_at([NOON + hour * HOUR for hour in range(5)])
+    later = int(clock()) + HOUR
+    server.replies[one(later)] = rows_reply({"time": later - 60, "USD": 60_005})
+    assert exchange.prices_at([NOON, later]) == [
         priced(60_000, NOON),
-        priced(60_005, NOON + 5 * HOUR),
+        priced(60_005, later - 60),
     ]
-    assert server.paths == [ALL, one(NOON + 5 * HOUR)]
+    assert server.paths == [ALL, one(later)]
 
 
 def test_times_behind_every_row_get_the_newest_while_it_is_young(server, exchange):

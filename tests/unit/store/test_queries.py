@@ -6,7 +6,6 @@ import pytest
 
 from tests.unit.store.samples import (
     FIRST_DAY,
-    FIRST_TIME,
     NO_EXCHANGE,
     batch,
     block_row,
@@ -17,7 +16,6 @@ from tests.unit.store.samples import (
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.store.database import Database
 from utxoracle.store.queries import Counts
-from utxoracle.store.rows import DayGap, WindowGap
 
 
 @pytest.fixture
@@ -88,16 +86,21 @@ def test_days_are_found(reader):
     ]
 
 
-def test_gaps_are_those_of_rows_that_are_young_enough(reader):
-    since = FIRST_TIME + 600 * 24
-    windows, days = reader.exchange_gaps(since)
-    price = window_row(1).facts.price
-    assert windows == [
-        WindowGap(24, since, price), WindowGap(27, since + 1800, price),
-    ]  # fmt: skip
-    assert days == [DayGap(FIRST_DAY, price), DayGap(FIRST_DAY + timedelta(days=3), price)]
-    assert reader.exchange_gaps(since + 1)[0] == windows[1:]
-    assert reader.exchange_gaps(FIRST_TIME + 86_400)[1] == days[1:]
+def test_gaps_are_those_that_young_runs_stored_however_old_their_blocks_are(folder):
+    with Database.open(folder, REGTEST) as database:
+        for run, heights in enumerate(([1, 2, 3], [4, 5, 6])):
+            gone = [replace(window_row(one), exchange=NO_EXCHANGE) for one in heights[1:]]
+            database.commit(
+                replace(
+                    batch(heights[0], heights[-1]),
+                    windows=[window_row(heights[0]), *gone],
+                    days=[day_row(run, last_height=heights[0], exchange=NO_EXCHANGE)],
+                    run=run_row(1000.0 * (1 + run), heights[-1], blocks=3),
+                )
+            )
+        found = [database.reader.exchange_gaps(since) for since in (0, 1500, 3000)]
+    assert [[gap.height for gap in windows] for windows, _ in found] == [[2, 3, 5, 6], [5, 6], []]
+    assert [len(days) for _, days in found] == [2, 2, 0]
 
 
 def test_what_is_stored_is_counted(reader):

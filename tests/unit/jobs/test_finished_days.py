@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sources.test_days import DAY, START, TODAY, day_by_the_rule, ragged_chains
-from utxoracle.jobs.days import FinishedDay, finished_days, first_day_start
+from utxoracle.jobs.finished_days import FinishedDay, finished_days, first_day_start
 
 
 def all_days(times: list[int], first_height: int) -> list[FinishedDay]:
