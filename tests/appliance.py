@@ -10,9 +10,11 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
+from urllib.error import HTTPError
 
 import duckdb
 
@@ -45,6 +47,11 @@ class Node:
         with urllib.request.urlopen(f"{self.url}/simulation/tip", timeout=SECONDS) as answer:
             tip = json.load(answer)
         return tip["height"], tip["hash"]
+
+    def hash_at(self, height: int) -> str:
+        place = f"{self.url}/api/v1/block-height/{height}"
+        with urllib.request.urlopen(place, timeout=SECONDS) as answer:
+            return str(answer.read().decode())
 
     def show(self, height: int) -> None:
         self._order("tip", {"height": height})
@@ -88,6 +95,46 @@ def simulated_node(options: str, *arguments: str) -> Iterator[Node]:
         finally:
             watchdog.cancel()
             process.kill()
+
+
+@contextmanager
+def lossy_proxy(url: str, lost: str) -> Iterator[str]:
+    """Pass GET requests on to a node, but for the bytes of the block `lost`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # One packet for headers and body, which no acknowledgement is awaited for.
+        wbufsize = 1 << 16
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            if lost in self.path and "/block/" in self.path:
+                status, kind, body = 404, "text/plain", f"{lost} not found".encode()
+            else:
+                try:
+                    with urllib.request.urlopen(url + self.path, timeout=SECONDS) as answer:
+                        status, kind, body = 200, answer.headers["Content-Type"], answer.read()
+                except HTTPError as error:
+                    status, kind, body = error.code, error.headers["Content-Type"], error.read()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Appliance:

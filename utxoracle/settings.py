@@ -93,7 +93,9 @@ class Settings:
         "seconds that an exchange price may be older than its block",
     )
     exchange_timeout: float = _setting(
-        "UTXORACLE_EXCHANGE_TIMEOUT", 10.0, "seconds to wait for an answer with exchange prices"
+        "UTXORACLE_EXCHANGE_TIMEOUT",
+        10.0,
+        "seconds until a request for exchange prices is given up",
     )
     exchange_patience: float = _setting(
         "UTXORACLE_EXCHANGE_PATIENCE",

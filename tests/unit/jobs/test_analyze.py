@@ -1,12 +1,13 @@
 """The ten-minute job against a simulated node: both are processes of their own."""
 
 import json
+import signal
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.appliance import Appliance, simulated_node
+from tests.appliance import Appliance, lossy_proxy, simulated_node
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.jobs.scanning import scan_blocks
 from utxoracle.price.estimate import estimate
@@ -231,14 +232,44 @@ def test_a_dry_run_tells_what_would_be_stored_and_writes_nothing(at_once, node, 
     assert told["days"][-1]["price"] == report["days"][-1]["price"]
 
 
-def test_a_source_that_lags_behind_takes_nothing_away(at_once, node, last):
+def test_a_source_that_lags_behind_takes_nothing_away_and_is_told_each_time(at_once, node, last):
     appliance, report = at_once
     node.show(last - 5)
-    told = appliance.analyze()
-    assert told["blocks"] == 0
-    assert "5 blocks behind what is stored" in told["message"]
+    for _ in range(2):
+        told = appliance.analyze()
+        assert (told["blocks"], told["caught_up"]) == (0, False)
+        assert "5 blocks behind what is stored" in told["message"]
     node.show(last)
     assert appliance.analyze()["revision"] == report["revision"]
+
+
+def test_blocks_before_one_that_fails_are_stored(node, tmp_path):
+    """A proxy between node and program that has lost one block, as a damaged disk does."""
+    node.show(SHORT)
+    lost = node.hash_at(SHORT - 30)
+    with lossy_proxy(node.url, lost) as url:
+        appliance = Appliance(tmp_path / "data", f"bitcoind+{url}").init()
+        line = appliance.refused(3, "analyze")
+    assert lost in line
+    ((top,),) = appliance.rows("SELECT max(height) FROM blocks")
+    assert top == SHORT - 31
+    assert appliance.last_run()["exit_code"] == 3
+    assert appliance.last_run()["message"] in line
+    assert appliance.analyze("--source", node.bitcoind)["caught_up"]
+
+
+def test_a_run_that_is_interrupted_leaves_word_of_it(tmp_path):
+    with simulated_node(OPTIONS, "--delay=0.05") as node:
+        appliance = Appliance(tmp_path / "data", node.mempool).init()
+        running = appliance.start("analyze")
+        while not any(path.endswith("/raw") for path in node.requests()):
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert errors.strip() == "utxoracle: interrupted"
+    told = appliance.last_run()
+    assert (told["exit_code"], told["message"]) == (130, "interrupted")
 
 
 def test_a_chain_that_stalls_is_a_warning(tmp_path):

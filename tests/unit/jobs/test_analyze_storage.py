@@ -288,3 +288,19 @@ def test_a_limit_on_the_length_of_files_loses_nothing(appliance, tmp_path, momen
     assert max(stored_by(appliance, tmp_path / "copy").blocks) == TIP + NEW
     assert appliance.snapshot.read_bytes() == published
     assert_goes_on(appliance)
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_a_snapshot_that_was_cut_short_is_published_anew(appliance, pages):
+    assert_goes_on(appliance)
+    os.truncate(appliance.snapshot, appliance.snapshot.stat().st_size - pages * 262_144)
+    assert appliance.analyze()["blocks"] == 0
+    assert stored_in(appliance.snapshot) == stored_in(appliance.database)
+    assert appliance.run("status").returncode == 0
+
+
+def test_what_a_killed_run_left_does_not_keep_the_next_one_from_a_nearly_full_disk(cramped):
+    left_over = cramped.folder / ".utxoracle_snapshot.db.new"
+    free = shutil.disk_usage(cramped.folder).free
+    left_over.write_bytes(bytes(free - (32 << 20)))
+    assert_goes_on(cramped)
