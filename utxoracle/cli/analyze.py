@@ -1,6 +1,7 @@
 """`utxoracle init-db` and `utxoracle analyze`: what the timer runs."""
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,9 @@ def analyze_command(
         _init_db(settings, _network_of(settings))
         return
     url = source_url(settings)
+    # What systemd and containers send to end a program is to end it as Ctrl-C does: published and
+    # with word of it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with progress_of("analyzing") as progress:
         report = analyze(
             settings,

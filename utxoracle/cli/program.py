@@ -49,7 +49,7 @@ def cli(context: click.Context) -> None:
 
     \b
     Exit codes: 0 done, 1 a check failed, 2 wrong usage or settings (also: a day that isn't
-    finished), 3 source unreachable or syncing, 4 data refused, 5 storage.
+    finished), 3 source unreachable or syncing, 4 data refused, 5 storage, 130 interrupted.
     """
     if context.invoked_subcommand is None:
         say(context.get_help())

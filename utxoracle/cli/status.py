@@ -26,7 +26,7 @@ def status_command(as_json: bool, data_dir: Path | None) -> None:
     """Tell what is stored and how fresh it is.
 
     Reads the published snapshot and waits for nobody. The exit code is 0 also where the chain
-    stalls or the last run failed: that is for doctor to judge.
+    stalls or the last run failed.
 
     \b
     Examples:
@@ -47,6 +47,7 @@ def _as_json(found: Status) -> dict[str, Any]:
         "database_bytes": found.database_size,
         "snapshot_bytes": found.snapshot_size,
         "stalled": found.stalled,
+        "missing": found.missing,
         "blocks": counts.blocks,
         "first_height": counts.first_height,
         "last_height": counts.last_height,
@@ -88,6 +89,8 @@ def _as_text(found: Status) -> str:
     }
     if found.stalled and found.top:
         rows["chain"] = f"stalled: no block for {duration(found.now - found.top.time)}"
+    elif found.missing:
+        rows["chain"] = f"catching up: {found.missing:,} blocks of the source are not stored yet"
     head = f"{found.network} network, {found.folder.path}"
     return "\n".join([head, "", *(f"  {key:<15}{value}" for key, value in rows.items())])
 
@@ -95,9 +98,7 @@ def _as_text(found: Status) -> str:
 def _window(row: "WindowRow | None", now: float) -> str:
     if row is None:
         return "none yet: run utxoracle analyze"
-    return (
-        f"{_price(row)}, block {row.height} of {_moment(row.time)}, {duration(now - row.time)} ago"
-    )
+    return f"{_price(row)}, block {row.height} of {_moment(row.time)}, {_ago(now - row.time)}"
 
 
 def _day(row: "DayRow | None") -> str:
@@ -133,12 +134,17 @@ def _last_run(run: "LastRun | None", now: float) -> str:
     if run is None:
         return "none yet"
     how = "ok" if run.exit_code == 0 else f"FAILED with exit code {run.exit_code}"
-    when = f"{_moment(run.finished)}, {duration(now - run.finished)} ago"
+    when = f"{_moment(run.finished)}, {_ago(now - run.finished)}"
     return f"{how}, {when}: {run.message}"
 
 
 def _moment(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _ago(seconds: float) -> str:
+    # Blocks may be stamped up to two hours ahead.
+    return "just now" if seconds < 60 else f"{duration(seconds)} ago"
 
 
 def _size(size: int | None) -> str:

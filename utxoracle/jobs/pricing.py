@@ -47,8 +47,7 @@ class Priced:
             return None
         if found is None:
             return Points(self.window.height, np.empty(0, np.int64), np.empty(0))
-        shown = thinned_points(found.point_heights, found.point_prices, found.price)
-        return Points(self.window.height, *shown)
+        return Points(self.window.height, *thinned_points(found))
 
 
 class Pricer:

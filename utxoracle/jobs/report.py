@@ -46,11 +46,15 @@ class Report:
         growth = self.growth
         if growth is None or growth.last_height is None:
             return self._nothing_new(growth.behind if growth else 0)
-        parts = [
-            f"{'would store' if self.dry_run else 'stored'} {_count(growth.blocks, 'block')} "
-            f"({growth.first_height} to {growth.last_height}), "
-            f"{_count(growth.windows, 'window price')}, {_count(len(growth.days), 'daily price')}"
-        ]
+        blocks = f"block {growth.last_height}"
+        if growth.blocks > 1:
+            blocks = f"{growth.blocks:,} blocks ({growth.first_height} to {growth.last_height})"
+        stored = [blocks]
+        if growth.windows:
+            stored.append(_count(growth.windows, "window price"))
+        if growth.days:
+            stored.append(_count(len(growth.days), "daily price"))
+        parts = [f"{'would store' if self.dry_run else 'stored'} {', '.join(stored)}"]
         if growth.stale:
             parts.append(f"the chain was reorganised: {_count(growth.stale, 'stale block')} gone")
         parts += [f"{day.date} {_price(day)}" for day in growth.days[-1:]]
@@ -66,11 +70,12 @@ class Report:
         found = []
         if self.growth and self.growth.invalid:
             found.append(
-                f"{_count(self.growth.invalid, 'price')} stored as not valid, the last one since: "
+                f"{_count(self.growth.invalid, 'price')} stored as not valid, the last because: "
                 f"{self.growth.invalid_reason}"
             )
         age = time.time() - self.tip.time
-        if age > settings.stall_minutes * 60:
+        is_behind = self.growth is not None and self.growth.behind > 0
+        if not is_behind and age > settings.stall_minutes * 60:
             found.append(
                 f"the chain of {self.source} stalls: its newest block {self.tip.height} is "
                 f"{duration(age)} old"

@@ -32,7 +32,8 @@ class Status:
         day: The newest daily price.
         last_run: How the last run went; None if there was none.
         now: When this was found out, seconds since 1970 UTC.
-        stalled: Whether the newest block is older than `stall_minutes`.
+        stalled: Whether the source's newest block is older than `stall_minutes`.
+        missing: Number of the source's blocks that the last run left to the next one.
     """
 
     folder: DataFolder
@@ -48,6 +49,7 @@ class Status:
     last_run: LastRun | None
     now: float
     stalled: bool
+    missing: int
 
 
 def status(settings: Settings) -> Status:
@@ -63,6 +65,9 @@ def status(settings: Settings) -> Status:
     with closing(Snapshot(folder)) as snapshot:
         reader = snapshot.reader()
         top = reader.top()
+        last_run = read_last_run(folder)
+        newest = max((last_run and last_run.tip_time) or 0, top.time if top else 0)
+        tip_height = (last_run and last_run.tip_height) or 0
         return Status(
             folder=folder,
             network=reader.network,
@@ -74,9 +79,10 @@ def status(settings: Settings) -> Status:
             top=top,
             window=reader.latest_window(),
             day=reader.latest_day(),
-            last_run=read_last_run(folder),
+            last_run=last_run,
             now=now,
-            stalled=top is not None and now - top.time > settings.stall_minutes * 60,
+            stalled=top is not None and now - newest > settings.stall_minutes * 60,
+            missing=max(0, tip_height - top.height) if top else 0,
         )
 
 

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utxoracle.price.central import central
+from utxoracle.price.estimate import Estimate
+from utxoracle.price.points import price_points
 
 WIDE_BAND = 0.1
 NARROWEST, WIDEST = 0.05, 0.2
@@ -27,15 +29,17 @@ def shown_range(points: NDArray[np.float64], price: float) -> tuple[float, float
     return price * (1 - share), price * (1 + share)
 
 
-def thinned_points(
-    heights: NDArray[np.int64], points: NDArray[np.float64], price: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def thinned_points(found: Estimate) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return heights and prices of the points that a plot shows, at most MOST_SHOWN of them.
 
-    They are evenly spread over those in the shown range: the same ones every time.
+    They are evenly spread over those in the shown range, the same ones every time: block by
+    block, within a block by dollar amount.
     """
-    low, high = shown_range(points, price)
+    by_block = [price_points(amounts, found.rough_price)[1] for amounts, _ in found.window.usable()]
+    points = np.concatenate(by_block)
+    low, high = shown_range(points, found.price)
     shown = np.flatnonzero((points > low) & (points < high))
     if len(shown) > MOST_SHOWN:
         shown = shown[np.arange(MOST_SHOWN) * len(shown) // MOST_SHOWN]
-    return heights[shown], points[shown]
+    blocks = np.searchsorted(np.cumsum([len(one) for one in by_block]), shown, side="right")
+    return found.first_height + blocks, points[shown]

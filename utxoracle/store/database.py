@@ -222,7 +222,8 @@ def _check_network(path: Path, stored: str, asked: Network) -> None:
     if stored != asked.name:
         raise StorageError(
             f"{path} holds the network {stored!r}, not {asked.name!r}: set "
-            f"{variable_of('network')} to {stored}, or {variable_of('data_dir')} to another folder"
+            f"{variable_of('network')} or --network to {stored}, or {variable_of('data_dir')} to "
+            "another folder"
         )
 
 

@@ -181,6 +181,8 @@ def test_a_long_catch_up_is_cut_into_runs(node, tmp_path):
     first = appliance.analyze("--max-blocks=100")
     assert (first["blocks"], first["caught_up"]) == (100, False)
     assert f"{SHORT - first['last_height']} blocks left" in first["message"]
+    found = json.loads(appliance.run("status", "--json").stdout)
+    assert found["missing"] == SHORT - first["last_height"]
     second = appliance.analyze("--max-blocks=10000")
     assert second["caught_up"]
     assert second["first_height"] == first["last_height"] + 1
@@ -258,18 +260,33 @@ def test_blocks_before_one_that_fails_are_stored(node, tmp_path):
     assert appliance.analyze("--source", node.bitcoind)["caught_up"]
 
 
-def test_a_run_that_is_interrupted_leaves_word_of_it(tmp_path):
-    with simulated_node(OPTIONS, "--delay=0.05") as node:
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_publishes_what_it_stored_and_leaves_word(tmp_path, kind):
+    with simulated_node(OPTIONS, "--delay=0.02") as node:
         appliance = Appliance(tmp_path / "data", node.mempool).init()
         running = appliance.start("analyze")
-        while not any(path.endswith("/raw") for path in node.requests()):
+        fetched = 0
+        while fetched < 40:
             assert running.poll() is None
-        running.send_signal(signal.SIGINT)
+            fetched += sum(path.endswith("/raw") for path in node.requests())
+        running.send_signal(kind)
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert errors.strip() == "utxoracle: interrupted"
     told = appliance.last_run()
     assert (told["exit_code"], told["message"]) == (130, "interrupted")
+    stored = appliance.rows("SELECT count(*) FROM blocks")
+    assert stored == appliance.rows("SELECT count(*) FROM blocks", appliance.database)
+    assert stored[0][0] >= 24
+
+
+def test_a_chain_is_not_stalled_while_it_is_caught_up_with(node, last, tmp_path):
+    node.show(last)
+    appliance = Appliance(tmp_path / "data", node.mempool).init()
+    appliance.analyze("--max-blocks=30", UTXORACLE_STALL_MINUTES="2000")
+    done = appliance.run("status", UTXORACLE_STALL_MINUTES="2000")
+    assert "catching up: 2" in done.stdout
+    assert "stalled" not in done.stdout
 
 
 def test_a_chain_that_stalls_is_a_warning(tmp_path):

@@ -46,6 +46,11 @@ def test_what_was_stored_is_one_line():
     )
 
 
+def test_one_block_is_told_by_its_height_and_nothing_is_told_of_what_there_is_none():
+    one = grown(blocks=1, first_height=990, windows=0, latest=None)
+    assert report(one).message == "stored block 990"
+
+
 def test_what_is_left_for_the_next_run_is_told():
     assert report(grown(), caught_up=False).message.endswith("; 10 blocks left for the next run")
 

@@ -3,7 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.chains import some_btc
 from tests.reference import method
+from tests.unit.price.test_estimate import window_of
+from utxoracle.price.estimate import Estimate, estimate
 from utxoracle.price.scatter import MOST_SHOWN, shown_range, thinned_points
 
 PRICE = 100_000.0
@@ -42,24 +45,36 @@ def test_the_range_is_the_formula_of_the_method(points):
     assert shown_range(np.array(points), PRICE) == (PRICE * (1 - share), PRICE * (1 + share))
 
 
+def estimate_of(count: int) -> Estimate:
+    """Return the estimate of as many amounts, spread over the blocks of a window."""
+    return estimate(window_of(some_btc(3, count, PRICE)))
+
+
+def in_range(found: Estimate) -> set[tuple[int, float]]:
+    low, high = shown_range(found.point_prices, found.price)
+    points = zip(found.point_heights.tolist(), found.point_prices.tolist(), strict=True)
+    return {(height, price) for height, price in points if low < price < high}
+
+
 def test_a_plot_gets_all_points_in_its_range_when_they_are_few():
-    prices = np.linspace(80_000, 120_000, 4001)
-    heights = np.arange(4001)
-    shown_heights, shown = thinned_points(heights, prices, 100_000.0)
-    low, high = shown_range(prices, 100_000.0)
-    assert shown.tolist() == [price for price in prices if low < price < high]
-    assert (prices[shown_heights] == shown).all()
+    found = estimate_of(3000)
+    heights, prices = thinned_points(found)
+    assert set(zip(heights.tolist(), prices.tolist(), strict=True)) == in_range(found)
+    assert (np.diff(heights) >= 0).all()
 
 
 def test_many_points_are_thinned_evenly_and_the_same_way_every_time():
-    prices = np.random.default_rng(1).uniform(80_000, 120_000, 300_000)
-    heights = np.arange(300_000)
-    shown_heights, shown = thinned_points(heights, prices, 100_000.0)
-    assert len(shown) == MOST_SHOWN
-    assert (np.diff(shown_heights) > 0).all()
-    # Every twentieth of the blocks keeps its share.
-    counts, _ = np.histogram(shown_heights, 20, (0, 300_000))
-    assert counts.min() > MOST_SHOWN / 20 * 0.9
-    again = thinned_points(heights, prices, 100_000.0)
-    assert (again[0] == shown_heights).all()
-    assert (again[1] == shown).all()
+    found = estimate_of(40_000)
+    heights, prices = thinned_points(found)
+    assert len(heights) == len(prices) == MOST_SHOWN
+    every = in_range(found)
+    assert set(zip(heights.tolist(), prices.tolist(), strict=True)) < every
+    # Every tenth of the blocks, and each side of the price, keeps its share.
+    for kept, share in (
+        (np.histogram(heights, 10)[0], np.histogram([height for height, _ in every], 10)[0]),
+        (np.histogram(prices, 4)[0], np.histogram([price for _, price in every], 4)[0]),
+    ):
+        assert kept / len(prices) == pytest.approx(share / len(every), abs=0.01)
+    again = thinned_points(found)
+    assert (again[0] == heights).all()
+    assert (again[1] == prices).all()
