@@ -129,7 +129,10 @@ def test_a_database_of_something_else_is_left_alone(appliance):
 def test_a_database_of_another_network_is_left_alone(appliance):
     alter(appliance.database, "UPDATE meta SET value = 'signet' WHERE key = 'network'")
     line = refused_unchanged(appliance)
-    assert "holds the network 'signet', not 'regtest': set UTXORACLE_NETWORK to signet" in line
+    assert (
+        "holds the network 'signet', not 'regtest': set UTXORACLE_NETWORK or --network to signet"
+        in line
+    )
 
 
 def test_a_database_of_a_newer_version_is_left_alone(appliance):

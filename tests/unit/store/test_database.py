@@ -262,7 +262,10 @@ def test_a_database_of_another_network_is_refused(folder, with_log):
         leave_log(folder.database)
     message = refusal(folder, MAIN)
     assert "holds the network 'regtest', not 'main'" in message
-    assert "set UTXORACLE_NETWORK to regtest, or UTXORACLE_DATA_DIR to another folder" in message
+    assert (
+        "set UTXORACLE_NETWORK or --network to regtest, or UTXORACLE_DATA_DIR to another folder"
+        in message
+    )
 
 
 def test_a_damaged_log_is_refused(folder):
