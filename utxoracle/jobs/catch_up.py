@@ -91,8 +91,9 @@ class Growth:
 
     def add(self, batch: Batch, stale: int) -> None:
         """Count a batch that was stored in the place of `stale` blocks."""
-        if self.first_height is None:
-            self.first_height = batch.blocks[0].height
+        first = batch.blocks[0].height
+        # A reorganisation in the midst of a run may lead below where it began.
+        self.first_height = first if self.first_height is None else min(first, self.first_height)
         self.last_height = batch.blocks[-1].height
         self.stale += stale
         self.blocks += len(batch.blocks)
@@ -242,7 +243,7 @@ def _store_batch(
         run=RunRow(
             started=work.started,
             finished=time.time(),
-            first_height=first if growth.first_height is None else growth.first_height,
+            first_height=first if growth.first_height is None else min(first, growth.first_height),
             last_height=last,
             blocks=growth.blocks + len(scans),
             source=work.source.name,
