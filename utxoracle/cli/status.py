@@ -1,7 +1,6 @@
 """`utxoracle status`: what is stored and how fresh it is."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from utxoracle.cli.options import data_dir_option, json_option, settings_from
 from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
 from utxoracle.jobs.report import duration
 from utxoracle.jobs.status import Status, status
+from utxoracle.sources.days import moment
 
 if TYPE_CHECKING:
     from utxoracle.store.last_run import LastRun
@@ -98,7 +98,7 @@ def _as_text(found: Status) -> str:
 def _window(row: "WindowRow | None", now: float) -> str:
     if row is None:
         return "none yet: run utxoracle analyze"
-    return f"{_price(row)}, block {row.height} of {_moment(row.time)}, {_ago(now - row.time)}"
+    return f"{_price(row)}, block {row.height} of {moment(row.time)}, {_ago(now - row.time)}"
 
 
 def _day(row: "DayRow | None") -> str:
@@ -134,12 +134,8 @@ def _last_run(run: "LastRun | None", now: float) -> str:
     if run is None:
         return "none yet"
     how = "ok" if run.exit_code == 0 else f"FAILED with exit code {run.exit_code}"
-    when = f"{_moment(run.finished)}, {_ago(now - run.finished)}"
+    when = f"{moment(run.finished)}, {_ago(now - run.finished)}"
     return f"{how}, {when}: {run.message}"
-
-
-def _moment(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _ago(seconds: float) -> str:

@@ -103,16 +103,13 @@ class _Run:
 
     def rehearse(self) -> Report:
         """Do everything but writing, beside whatever else is going on."""
+        from utxoracle.store.database import check_network
         from utxoracle.store.scans import ScanCache
         from utxoracle.store.snapshot import Snapshot
 
         with closing(Snapshot(self._folder)) as snapshot, self._opened() as (source, exchange):
             reader = snapshot.reader()
-            if reader.network != self._network.name:
-                raise StorageError(
-                    f"{self._folder.snapshot} holds the {reader.network} network, not "
-                    f"{self._network.name}; use another folder or set UTXORACLE_NETWORK"
-                )
+            check_network(self._folder.snapshot, reader.network, self._network)
             cache = ScanCache(self._folder, self._network)
             return self._grow(source, exchange, reader, cache, database=None)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -91,9 +92,7 @@ class Growth:
 
     def add(self, batch: Batch, stale: int) -> None:
         """Count a batch that was stored in the place of `stale` blocks."""
-        first = batch.blocks[0].height
-        # A reorganisation in the midst of a run may lead below where it began.
-        self.first_height = first if self.first_height is None else min(first, self.first_height)
+        self.first_height = self.first_height_with(batch.blocks[0].height)
         self.last_height = batch.blocks[-1].height
         self.stale += stale
         self.blocks += len(batch.blocks)
@@ -104,6 +103,11 @@ class Growth:
         reasons = [row.facts.invalid_reason for row in rows if not row.facts.is_valid]
         self.invalid += len(reasons)
         self.invalid_reason = reasons[-1] if reasons else self.invalid_reason
+
+    def first_height_with(self, height: int) -> int:
+        """Return the height of the first block when one at `height` is added."""
+        # A reorganisation in the midst of a run may lead below where it began.
+        return height if self.first_height is None else min(height, self.first_height)
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,9 @@ def catch_up(work: Work, growth: Growth, tip: tuple[int, str], max_blocks: int) 
     first = kept.height + 1 if kept else first_run_height(work.source, tip_height)
     heights = range(first, min(tip_height + 1, first + max_blocks))
     # The first block is on its way while the scans of those before it are loaded.
-    with Scans(work.source, heights, network=work.network, processes=work.processes) as chain:
+    with closing(
+        Scans(work.source, heights, network=work.network, processes=work.processes)
+    ) as chain:
         pricer = load_pricer(
             work.reader,
             work.cache,
@@ -243,7 +249,7 @@ def _store_batch(
         run=RunRow(
             started=work.started,
             finished=time.time(),
-            first_height=first if growth.first_height is None else min(first, growth.first_height),
+            first_height=growth.first_height_with(first),
             last_height=last,
             blocks=growth.blocks + len(scans),
             source=work.source.name,

@@ -1,6 +1,7 @@
 """The newest blocks of a stored chain, from the scan cache; what is missing there is fetched."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.jobs.pricing import Pricer
@@ -87,12 +88,14 @@ def load_recent(
     usable = [block if block and block.known_from <= rows[0].height else None for block in cached]
     missing = {row.height: row.hash for row, block in zip(rows, usable, strict=True) if not block}
     linked: list[LinkedBlock] = []
-    with Scans(
-        source,
-        list(missing),
-        network=network,
-        processes=processes,
-        hash_at=missing.__getitem__,
+    with closing(
+        Scans(
+            source,
+            list(missing),
+            network=network,
+            processes=processes,
+            hash_at=missing.__getitem__,
+        )
     ) as scans:
         for block in usable:
             if block:

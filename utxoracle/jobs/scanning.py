@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from queue import Full, Queue
 from threading import Event, Semaphore, Thread
-from types import TracebackType
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan, scan_block
@@ -42,7 +41,7 @@ def scan_blocks(
     # A single process would only take the place of the thread: nothing else is to be done here.
     processes = workers if workers > 1 else 0
     found: list[BlockScan] = []
-    with Scans(source, heights, network=network, processes=processes) as scans:
+    with closing(Scans(source, heights, network=network, processes=processes)) as scans:
         for scan in scans:
             found.append(scan)
             if progress:
@@ -51,7 +50,7 @@ def scan_blocks(
 
 
 class Scans(Iterator[BlockScan]):
-    """The verified scans of blocks, in order; a context manager.
+    """The verified scans of blocks, in order; to be closed.
 
     Fetching begins at once and goes ahead, one block after the other, while up to `processes`
     processes scan, or a thread where these would not be worth it. A block that fails verification
@@ -112,17 +111,6 @@ class Scans(Iterator[BlockScan]):
     def close(self) -> None:
         """Let nothing more be fetched and scanned."""
         self._stack.close()
-
-    def __enter__(self) -> "Scans":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self, processes: int) -> None:
         self._stack = ExitStack()

@@ -1,21 +1,18 @@
 """A simulated chain as files: one for each block, and an index that holds the true price."""
 
 import csv
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
-from utxoracle.atomic import write_atomically
+from utxoracle.atomic import LEFT_OVER, write_atomically
 from utxoracle.bitcoin.header import HEADER_SIZE
 from utxoracle.errors import BlockNotFound, StorageError
 from utxoracle.simulation.chain import Progress, SimulatedChain
 
 INDEX_NAME = "index.csv"
 INDEX_COLUMNS = ("height", "hash", "time", "size", "tx_count", "price")
-LEFT_OVER = re.compile(r"\.utxoracle\.[a-z0-9_]{8}")
-"""What `write_atomically` calls a file that isn't whole yet."""
 
 
 def write_chain(

@@ -122,7 +122,7 @@ def day_heights(times: BlockTimes, day: date) -> range:
     if times.find(first - 1) is None:
         raise DayUnavailable(
             f"{times.name} has no block before {day}, so that it can't be known where the day "
-            f"begins: its first block is {first} of {_moment(times.time_at(first))}"
+            f"begins: its first block is {first} of {moment(times.time_at(first))}"
         )
     return range(first, stop)
 
@@ -295,7 +295,8 @@ def _day_of_month(time: int) -> int:
     return datetime.fromtimestamp(time, UTC).day
 
 
-def _moment(time: int) -> str:
+def moment(time: float) -> str:
+    """Return a moment, seconds since 1970 UTC, as people read it: `2025-01-02 03:04 UTC`."""
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
@@ -303,5 +304,5 @@ def _unfinished(day: date, times: BlockTimes) -> str:
     return (
         f"{day} isn't finished: its price stands when {CONFIRMATIONS} blocks have followed the "
         f"first block of the next day, and {times.name} ends at block {times.tip} "
-        f"of {_moment(times.time_at(times.tip))}"
+        f"of {moment(times.time_at(times.tip))}"
     )

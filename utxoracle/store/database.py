@@ -54,7 +54,7 @@ class Database:
             version = reader.schema_version
             if not has_log:
                 connection.check_length()
-            _check_network(folder.database, reader.network, network)
+            check_network(folder.database, reader.network, network)
             migrate(connection, version)
             return cls(connection)
         except BaseException:
@@ -218,7 +218,12 @@ def _remove(*paths: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_network(path: Path, stored: str, asked: Network) -> None:
+def check_network(path: Path, stored: str, asked: Network) -> None:
+    """Check that the network which `path` holds is the one that is asked for.
+
+    Raises:
+        StorageError: It is another.
+    """
     if stored != asked.name:
         raise StorageError(
             f"{path} holds the network {stored!r}, not {asked.name!r}: set "
