@@ -29,6 +29,10 @@ class SourceError(UtxoracleError):
     exit_code = 3
 
 
+class SourceSyncing(SourceError):
+    """Raised when a source's node is still loading or catching up, as it says itself."""
+
+
 class BlockNotFound(SourceError):
     """Raised when a source has no block at a height, or none of a hash."""
 

@@ -15,6 +15,7 @@ SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:83
 
 
 _NOT_NEGATIVE = (
+    "retries",
     "workers",
     "time_budget",
     "stall_minutes",
@@ -43,7 +44,12 @@ class Settings:
     """
 
     source: str | None = _setting(
-        "UTXORACLE_SOURCE", None, "where blocks come from, for example " + SOURCE_EXAMPLES
+        "UTXORACLE_SOURCE",
+        None,
+        "where blocks come from, for example "
+        + SOURCE_EXAMPLES
+        + "; several, with spaces between, "
+        "in order of preference",
     )
     data_dir: Path | None = _setting(
         "UTXORACLE_DATA_DIR",
@@ -69,6 +75,23 @@ class Settings:
         "UTXORACLE_READ_TIMEOUT",
         90.0,
         "seconds to wait for an answer; a mempool back end takes 60 to say that its node hangs",
+    )
+    retries: int = _setting(
+        "UTXORACLE_RETRIES",
+        3,
+        "times that a request is made again when what made it fail can pass",
+    )
+    ca_file: Path | None = _setting(
+        "UTXORACLE_CA_FILE",
+        None,
+        "certificates (PEM) by which servers behind https:// are checked; the usual ones when "
+        "not set",
+    )
+    electrs_url: str | None = _setting(
+        "UTXORACLE_ELECTRS_URL",
+        None,
+        "electrs beside a mempool back end that leaves blocks to it, for example "
+        "http://127.0.0.1:3000",
     )
     workers: int = _setting(
         "UTXORACLE_WORKERS", 0, "processes that scan blocks side by side; 0: one for each core"

@@ -18,10 +18,10 @@ from utxoracle.sources.http import (
     RPC_LIMIT,
     SMALL_LIMIT,
     Answer,
+    ClientSettings,
     Credentials,
     Endpoint,
     HttpClient,
-    Timeouts,
 )
 
 _MISC_ERROR, _NOT_FOUND, _OUT_OF_RANGE, _LOADING = -1, -5, -8, -28
@@ -66,7 +66,7 @@ class BitcoindSource:
     may_lack_genesis = False
 
     def __init__(self, endpoint: Endpoint, settings: Settings, cookie: Path | None) -> None:
-        self._client = HttpClient("bitcoind", endpoint, Timeouts.for_blocks(settings))
+        self._client = HttpClient("bitcoind", endpoint, ClientSettings.for_blocks(settings))
         credentials = endpoint.credentials or _password_of(settings)
         self._rest = _Rest(self._client)
         self._rpc = _Rpc(self._client, cookie, credentials)

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -70,29 +71,44 @@ Credentials = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Timeouts:
-    """How long to wait for a server.
+class ClientSettings:
+    """How a server is asked.
 
     Attributes:
         connect: Seconds until a connection stands.
         read: Seconds until an answer is whole.
         variable: Name of the variable that sets `read`.
+        retries: How often a request is made again when what made it fail can pass.
+        ca_file: Certificates that TLS servers are checked by; the usual ones when None.
     """
 
     connect: float
     read: float
     variable: str
+    retries: int
+    ca_file: Path | None
 
     @classmethod
-    def for_blocks(cls, settings: Settings) -> "Timeouts":
+    def for_blocks(cls, settings: Settings) -> "ClientSettings":
         """Return those of a source of blocks."""
-        return cls(settings.connect_timeout, settings.read_timeout, variable_of("read_timeout"))
+        return cls(
+            connect=settings.connect_timeout,
+            read=settings.read_timeout,
+            variable=variable_of("read_timeout"),
+            retries=settings.retries,
+            ca_file=settings.ca_file,
+        )
 
     @classmethod
-    def for_exchange(cls, settings: Settings) -> "Timeouts":
-        """Return those of exchange prices, which nobody should wait for as long."""
-        seconds = settings.exchange_timeout
-        return cls(seconds, seconds, variable_of("exchange_timeout"))
+    def for_exchange(cls, settings: Settings) -> "ClientSettings":
+        """Return those of exchange prices, which nobody waits for and which are asked again."""
+        return cls(
+            connect=settings.exchange_timeout,
+            read=settings.exchange_timeout,
+            variable=variable_of("exchange_timeout"),
+            retries=0,
+            ca_file=settings.ca_file,
+        )
 
 
 @dataclass(frozen=True)
@@ -204,10 +220,10 @@ class HttpClient:
         name: Kind and place of the server, without credentials.
     """
 
-    def __init__(self, kind: str, endpoint: Endpoint, timeouts: Timeouts) -> None:
+    def __init__(self, kind: str, endpoint: Endpoint, settings: ClientSettings) -> None:
         self.name = f"{kind} {endpoint.place}"
         self._base = endpoint.base
-        self._timeouts = timeouts
+        self._settings = settings
         self._session = _Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
@@ -249,7 +265,7 @@ class HttpClient:
                 url,
                 json=payload,
                 auth=_login(auth),
-                timeout=(self._timeouts.connect, self._timeouts.read),
+                timeout=(self._settings.connect, self._settings.read),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -285,7 +301,7 @@ class HttpClient:
         causes = _causes(error)
         for kinds, text in _TROUBLES:
             if any(isinstance(one, kinds) for one in causes):
-                return text.format_map(vars(self._timeouts))
+                return text.format_map(vars(self._settings))
         system = next((one.strerror for one in causes if isinstance(one, OSError)), None)
         return f"lost the connection{f' ({system})' if system else ''}: try again"
 

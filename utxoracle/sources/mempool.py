@@ -16,9 +16,9 @@ from utxoracle.sources.http import (
     BLOCK_LIMIT,
     SMALL_LIMIT,
     Answer,
+    ClientSettings,
     Endpoint,
     HttpClient,
-    Timeouts,
 )
 
 _BASES = ("/api/v1", "/api", "")
@@ -44,7 +44,7 @@ class MempoolSource:
     may_lack_genesis = False
 
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
-        self._client = HttpClient("mempool", endpoint, Timeouts.for_blocks(settings))
+        self._client = HttpClient("mempool", endpoint, ClientSettings.for_blocks(settings))
         self._credentials = endpoint.credentials
         self._base: str | None = None
         self._likely_base: str | None = None

@@ -8,7 +8,7 @@ from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
 from utxoracle.sources.answers import WRONG_ADDRESS
 from utxoracle.sources.exchange import ExchangePrice, ExchangeRows, no_price
-from utxoracle.sources.http import SMALL_LIMIT, Answer, Endpoint, HttpClient, Timeouts
+from utxoracle.sources.http import SMALL_LIMIT, Answer, ClientSettings, Endpoint, HttpClient
 from utxoracle.sources.mempool import answers_below
 
 _FEW = 4
@@ -30,7 +30,7 @@ class MempoolExchange:
     """
 
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
-        self._client = HttpClient("mempool", endpoint, Timeouts.for_exchange(settings))
+        self._client = HttpClient("mempool", endpoint, ClientSettings.for_exchange(settings))
         self._credentials = endpoint.credentials
         self._max_age = settings.exchange_max_age
         self._base: str | None = None

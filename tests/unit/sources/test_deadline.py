@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.sources.scripted import Reply, scripted_peer
 from utxoracle.errors import SourceError
-from utxoracle.sources.http import BLOCK_LIMIT, HttpClient, Timeouts, parse_endpoint
+from utxoracle.sources.http import BLOCK_LIMIT, ClientSettings, HttpClient, parse_endpoint
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -16,7 +16,9 @@ LIMIT = 0.3
 
 
 def client_of(place: str, read_timeout: float) -> HttpClient:
-    timeouts = Timeouts(connect=5, read=read_timeout, variable="X_TIMEOUT")
+    timeouts = ClientSettings(
+        connect=5, read=read_timeout, variable="X_TIMEOUT", retries=0, ca_file=None
+    )
     return HttpClient("mempool", parse_endpoint(f"http://{place}"), timeouts)
 
 

@@ -6,9 +6,9 @@ import pytest
 from tests.unit.sources.scripted import Reply, as_json, page, scripted_peer, text
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
-from utxoracle.sources.http import HttpClient, Timeouts, parse_endpoint
+from utxoracle.sources.http import ClientSettings, HttpClient, parse_endpoint
 
-QUICK = Timeouts(connect=0.3, read=0.3, variable="X_TIMEOUT")
+QUICK = ClientSettings(connect=0.3, read=0.3, variable="X_TIMEOUT", retries=0, ca_file=None)
 
 
 def client_of(url: str) -> HttpClient:
@@ -29,8 +29,12 @@ def failure_of(url: str, path: str = "/x") -> str:
 
 def test_exchange_prices_have_one_time_limit_of_their_own():
     settings = Settings(connect_timeout=1, read_timeout=2, exchange_timeout=3)
-    assert Timeouts.for_blocks(settings) == Timeouts(1, 2, "UTXORACLE_READ_TIMEOUT")
-    assert Timeouts.for_exchange(settings) == Timeouts(3, 3, "UTXORACLE_EXCHANGE_TIMEOUT")
+    assert ClientSettings.for_blocks(settings) == ClientSettings(
+        1, 2, "UTXORACLE_READ_TIMEOUT", 3, None
+    )
+    assert ClientSettings.for_exchange(settings) == ClientSettings(
+        3, 3, "UTXORACLE_EXCHANGE_TIMEOUT", 0, None
+    )
 
 
 def test_an_answer_carries_status_media_type_and_body(server):
