@@ -1,6 +1,7 @@
 """Every setting, its default, its unit and the environment variable that sets it, in one place."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ LONGEST_TIMEOUT = 3600
 
 SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:8332"
 
+_NEXT_URL = re.compile(r"\s+(?=(?:files|sim|(?:mempool|bitcoind)\+https?):)")
 
 _NOT_NEGATIVE = (
     "retries",
@@ -206,13 +208,13 @@ class Settings:
                 f"there is no home folder for the database: set {variable_of('data_dir')}"
             ) from None
 
-    def network_name(self, source: str) -> str:
-        """Return the network to expect of `source`: a simulated chain is always a regtest one.
+    def network_name(self) -> str:
+        """Return the network to expect of the sources: a simulated chain is always a regtest one.
 
         Raises:
-            UsageError: Another network was asked for, but `source` is simulated.
+            UsageError: Another network was asked for, but a source is simulated.
         """
-        if not source.startswith("sim:"):
+        if not any(url.startswith("sim:") for url in split_urls(self.source or "")):
             return self.network or "main"
         if self.network not in (None, "regtest"):
             raise UsageError(
@@ -220,6 +222,11 @@ class Settings:
                 "leave --network and UTXORACLE_NETWORK out"
             )
         return "regtest"
+
+
+def split_urls(text: str) -> list[str]:
+    """Return the URLs of sources that stand in `text` with spaces between them."""
+    return [url for url in _NEXT_URL.split(text.strip()) if url]
 
 
 def variable_of(name: str) -> str:

@@ -48,14 +48,14 @@ def test_a_value_that_can_not_work_is_refused_by_the_name_of_its_variable(variab
 
 
 def test_the_network_is_main_unless_the_source_is_simulated():
-    assert Settings().network_name("files:blocks") == "main"
-    assert Settings().network_name("sim:") == "regtest"
-    assert Settings(network="signet").network_name("files:blocks") == "signet"
+    assert Settings(source="files:blocks").network_name() == "main"
+    assert Settings(source="sim:").network_name() == "regtest"
+    assert Settings(source="files:blocks", network="signet").network_name() == "signet"
 
 
 def test_a_simulated_source_on_another_network_is_refused():
     with pytest.raises(UsageError, match="regtest"):
-        Settings(network="main").network_name("sim:days=1")
+        Settings(source="sim:days=1", network="main").network_name()
 
 
 def test_every_setting_has_a_variable_of_its_own_and_a_description():

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from utxoracle.cli.options import (
     network_option,
     settings_from,
     source_option,
-    source_url,
     worker_count,
 )
 from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
@@ -85,18 +85,18 @@ def analyze_command(
       utxoracle analyze --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie' --json
       utxoracle analyze --source mempool+http://127.0.0.1:8999 --dry-run
     """
-    settings = settings_from(source=source, network=network, data_dir=data_dir)
+    settings = settings_from(
+        source=source, network=network, data_dir=data_dir, needs_source=not only_init
+    )
     if only_init:
         _init_db(settings, _network_of(settings))
         return
-    url = source_url(settings)
     # What systemd and containers send to end a program is to end it as Ctrl-C does: published and
     # with word of it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with progress_of("analyzing") as progress:
         report = analyze(
             settings,
-            url,
             network=_network_of(settings),
             workers=worker_count(settings),
             max_blocks=max_blocks,
@@ -105,11 +105,11 @@ def analyze_command(
         )
     for warning in report.warnings(settings):
         warn(warning)
-    say(json.dumps(_as_json(report)) if as_json else report.message)
+    say(json.dumps(_as_json(report, settings)) if as_json else report.message)
 
 
 def _network_of(settings: Settings) -> Network:
-    return network_named(settings.network_name(settings.source or ""))
+    return network_named(settings.network_name())
 
 
 def _init_db(settings: Settings, network: Network) -> None:
@@ -118,11 +118,13 @@ def _init_db(settings: Settings, network: Network) -> None:
     say(f"{done} {folder.database} for the {network.name} network")
 
 
-def _as_json(report: "Report") -> dict[str, Any]:
+def _as_json(report: "Report", settings: Settings) -> dict[str, Any]:
     growth = report.growth
     latest = growth.latest if growth else None
     return {
+        "state": report.state(settings),
         "source": report.source,
+        "sources": [asdict(one) for one in report.sources],
         "tip": {
             "height": report.tip.height,
             "hash": report.tip.hash,

@@ -1,10 +1,11 @@
 """What all commands share on the terminal."""
 
+import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -33,7 +34,10 @@ class NamedPath(click.Path):
 
 
 verbose_option = click.option(
-    VERBOSE, is_flag=True, expose_value=False, help="Show the traceback of a failure."
+    VERBOSE,
+    is_flag=True,
+    expose_value=False,
+    help="Tell more of what is done, and show the traceback of a failure.",
 )
 
 
@@ -48,6 +52,25 @@ def say(text: str, *, end_line: bool = True) -> None:
 def warn(text: str) -> None:
     """Print a line on stderr that tells of no failure but deserves a look."""
     click.echo(f"utxoracle: warning: {text}", err=True)
+
+
+class _Lines(logging.Handler):
+    """Writes each event as a line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = " ".join(record.getMessage().split())
+        with suppress(OSError):
+            if record.levelno >= logging.WARNING:
+                warn(message)
+            else:
+                click.echo(f"utxoracle: {message}", err=True)
+
+
+def show_events(*, verbose: bool) -> None:
+    """Let events be shown from now on: warnings, or when `verbose` what is of interest only."""
+    logger = logging.getLogger("utxoracle")
+    logger.handlers = [_Lines()]
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def give_up_output() -> None:

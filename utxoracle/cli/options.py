@@ -20,7 +20,7 @@ source_option: Decorator = click.option(
     "--source",
     metavar="URL",
     help=f"Where blocks come from [UTXORACLE_SOURCE]: {SOURCE_EXAMPLES}, files:DIR or "
-    "sim:seed=1,days=3.",
+    "sim:seed=1,days=3; several in quotes, the preferred one first.",
 )
 
 network_option: Decorator = click.option(
@@ -41,12 +41,16 @@ json_option: Decorator = click.option(
 
 
 def settings_from(
-    *, source: str | None = None, network: str | None = None, data_dir: Path | None = None
+    *,
+    source: str | None = None,
+    network: str | None = None,
+    data_dir: Path | None = None,
+    needs_source: bool = False,
 ) -> Settings:
     """Return the settings of the environment, with the options that were given in their place.
 
     Raises:
-        UsageError: One of them can't be used.
+        UsageError: One of them can't be used, or no source is named where one is needed.
     """
     if source and has_password(source):
         raise UsageError(
@@ -54,22 +58,14 @@ def settings_from(
             "UTXORACLE_SOURCE, or use UTXORACLE_RPC_USER and UTXORACLE_RPC_PASSWORD_FILE"
         )
     given: dict[str, Any] = {"source": source, "network": network, "data_dir": data_dir}
-    return replace(
+    settings = replace(
         Settings.from_environment(), **{name: value for name, value in given.items() if value}
     )
-
-
-def source_url(settings: Settings) -> str:
-    """Return where blocks come from.
-
-    Raises:
-        UsageError: It isn't set.
-    """
-    if not settings.source:
+    if needs_source and not (settings.source or "").strip():
         raise UsageError(
             f"no source of blocks: set UTXORACLE_SOURCE or --source, for example {SOURCE_EXAMPLES}"
         )
-    return settings.source
+    return settings
 
 
 def worker_count(settings: Settings) -> int:

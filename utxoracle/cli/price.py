@@ -19,12 +19,11 @@ from utxoracle.cli.options import (
     network_option,
     settings_from,
     source_option,
-    source_url,
     worker_count,
 )
 from utxoracle.errors import UsageError
 from utxoracle.sources.days import SELECTIONS, TILING
-from utxoracle.sources.factory import open_source
+from utxoracle.sources.factory import open_sources
 
 if TYPE_CHECKING:
     from utxoracle.jobs.price import Answer
@@ -136,16 +135,17 @@ def _answer(
         window=window,
         heights=heights,
     )
-    settings = settings_from(source=source, network=network)
-    url = source_url(settings)
-    expected = network_named(settings.network_name(url))
-    with closing(open_source(url, settings)) as opened, progress_of("scanning") as progress:
-        return price(
-            opened,
-            question,
-            network=expected,
-            workers=worker_count(settings),
-            progress=progress,
+    settings = settings_from(source=source, network=network, needs_source=True)
+    expected = network_named(settings.network_name())
+    with closing(open_sources(settings)) as sources, progress_of("scanning") as progress:
+        return sources.use(
+            lambda opened: price(
+                opened,
+                question,
+                network=expected,
+                workers=worker_count(settings),
+                progress=progress,
+            )
         )
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from utxoracle import __version__
-from utxoracle.cli.console import VERBOSE, give_up_output, say
+from utxoracle.cli.console import VERBOSE, give_up_output, say, show_events
 from utxoracle.errors import StorageError, UsageError, UtxoracleError
 
 COMMANDS = {
@@ -63,6 +63,7 @@ def run() -> None:
     """
     # Looked for here, since a failure may come before the options are parsed.
     verbose = VERBOSE in sys.argv
+    show_events(verbose=verbose)
     try:
         sys.exit(cli.main(prog_name="utxoracle", standalone_mode=False))
     except UtxoracleError as error:

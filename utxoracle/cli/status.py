@@ -9,9 +9,10 @@ import click
 from utxoracle.cli.console import say, verbose_option
 from utxoracle.cli.options import data_dir_option, json_option, settings_from
 from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
-from utxoracle.jobs.report import duration
+from utxoracle.jobs.report import STALLED, duration
 from utxoracle.jobs.status import Status, status
 from utxoracle.sources.days import moment
+from utxoracle.sources.preference import FORKED, OK
 
 if TYPE_CHECKING:
     from utxoracle.store.last_run import LastRun
@@ -46,7 +47,7 @@ def _as_json(found: Status) -> dict[str, Any]:
         "schema_version": found.schema_version,
         "database_bytes": found.database_size,
         "snapshot_bytes": found.snapshot_size,
-        "stalled": found.stalled,
+        "state": found.state,
         "missing": found.missing,
         "blocks": counts.blocks,
         "first_height": counts.first_height,
@@ -68,7 +69,9 @@ def _run_as_json(run: "LastRun") -> dict[str, Any]:
         "finished": rfc3339(run.finished),
         "exit_code": run.exit_code,
         "message": run.message,
+        "state": run.state,
         "source": run.source,
+        "sources": run.sources,
         "tip_height": run.tip_height,
         "tip_hash": run.tip_hash,
         "caught_up": run.caught_up,
@@ -83,14 +86,11 @@ def _as_text(found: Status) -> str:
         "window prices": _prices(found.counts.windows, found.counts.valid_windows),
         "daily prices": _prices(found.counts.days, found.counts.valid_days),
         "last run": _last_run(found.last_run, found.now),
-        "source": (found.last_run and found.last_run.source) or "none yet",
+        "source": _sources(found.last_run),
         "snapshot": f"revision {found.revision}, {_size(found.snapshot_size)} "
         f"(database {_size(found.database_size)})",
+        "chain": _chain(found),
     }
-    if found.stalled and found.top:
-        rows["chain"] = f"stalled: no block for {duration(found.now - found.top.time)}"
-    elif found.missing:
-        rows["chain"] = f"catching up: {found.missing:,} blocks of the source are not stored yet"
     head = f"{found.network} network, {found.folder.path}"
     return "\n".join([head, "", *(f"  {key:<15}{value}" for key, value in rows.items())])
 
@@ -136,6 +136,32 @@ def _last_run(run: "LastRun | None", now: float) -> str:
     how = "ok" if run.exit_code == 0 else f"FAILED with exit code {run.exit_code}"
     when = f"{moment(run.finished)}, {_ago(now - run.finished)}"
     return f"{how}, {when}: {run.message}"
+
+
+def _sources(run: "LastRun | None") -> str:
+    """Return how each source was found, each behind the first on a line of its own."""
+    if run is None or not run.sources:
+        return (run and run.source) or "none yet"
+    lines = []
+    for row in run.sources:
+        name = str(row["name"])
+        parts = [f"{name} ({run.routes[name]})" if name in run.routes else name, str(row["state"])]
+        if row["height"] is not None:
+            parts.append(f"block {row['height']}")
+        if len(run.sources) > 1 and name == run.source:
+            parts.append("in use")
+        lines.append(", ".join(parts))
+    return ("\n" + " " * 17).join(lines)
+
+
+def _chain(found: Status) -> str:
+    if found.state == STALLED and found.top:
+        return f"stalled: no block for {duration(found.now - found.top.time)}"
+    if found.state == FORKED:
+        return "forked: sources have different newest blocks; which one stays will show"
+    if found.state == OK and found.missing:
+        return f"catching up: {found.missing:,} blocks of the source are not stored yet"
+    return found.state
 
 
 def _ago(seconds: float) -> str:

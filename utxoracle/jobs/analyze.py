@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from utxoracle.bitcoin.header import parse_header
@@ -12,6 +12,8 @@ from utxoracle.errors import (
     INTERRUPTED,
     BlockNotFound,
     ChainReorganised,
+    DataError,
+    SourceError,
     StorageError,
     UtxoracleError,
 )
@@ -19,7 +21,8 @@ from utxoracle.jobs.exchange_lookup import ExchangeLookup
 from utxoracle.jobs.report import Report, Tip
 from utxoracle.settings import Settings
 from utxoracle.sources.base import Source
-from utxoracle.sources.factory import open_exchange, open_source
+from utxoracle.sources.factory import open_exchange, open_sources
+from utxoracle.sources.preference import Sources, state_of
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import NO_RUN, LastRun, file_marks, read_last_run, write_last_run
 from utxoracle.store.lock import run_lock
@@ -41,7 +44,6 @@ _PAUSE = 1.0
 
 def analyze(
     settings: Settings,
-    url: str,
     *,
     network: Network,
     workers: int,
@@ -49,22 +51,22 @@ def analyze(
     dry_run: bool = False,
     progress: "Progress | None" = None,
 ) -> Report:
-    """Bring the database up to the newest block of the source that `url` names, and publish it.
+    """Bring the database up to the newest block of the sources, and publish it.
 
-    Running twice changes nothing. A run that is killed loses its unfinished batch at most, and the
-    next one goes on. How a run went is left in last_run.json, unless another one held the lock.
+    Where one source fails another one goes on. Running twice changes nothing. A run that is killed
+    loses its unfinished batch at most, and the next one goes on. How a run went is left in
+    last_run.json, unless another one held the lock.
 
     Raises:
         UsageError: A setting can't be used.
-        SourceError: The source failed; what came before is stored.
-        DataError: A block is corrupt, or the source follows another chain.
+        SourceError: All sources failed; what came before is stored.
+        DataError: So they did, and blocks were corrupt, or of another chain.
         StorageError: The folder, the database or the snapshot can't be used, or another run holds
             the lock.
     """
     folder = DataFolder(settings.data_folder())
     run = _Run(
         settings,
-        url,
         folder,
         network=network,
         workers=workers,
@@ -82,7 +84,6 @@ class _Run:
     def __init__(
         self,
         settings: Settings,
-        url: str,
         folder: DataFolder,
         *,
         network: Network,
@@ -91,7 +92,6 @@ class _Run:
         progress: "Progress | None",
     ) -> None:
         self._settings = settings
-        self._url = url
         self._folder = folder
         self._network = network
         self._workers = workers
@@ -100,6 +100,8 @@ class _Run:
         self._started = time.time()
         # Not by the wall clock, which may be set meanwhile.
         self._deadline = time.monotonic() + settings.time_budget
+        # Of all sources together: one goes on where another one failed.
+        self._growth: Growth | None = None
 
     def rehearse(self) -> Report:
         """Do everything but writing, beside whatever else is going on."""
@@ -107,26 +109,33 @@ class _Run:
         from utxoracle.store.scans import ScanCache
         from utxoracle.store.snapshot import Snapshot
 
-        with closing(Snapshot(self._folder)) as snapshot, self._opened() as (source, exchange):
+        with closing(Snapshot(self._folder)) as snapshot, self._opened() as (sources, exchange):
             reader = snapshot.reader()
             check_network(self._folder.snapshot, reader.network, self._network)
             cache = ScanCache(self._folder, self._network)
-            return self._grow(source, exchange, reader, cache, database=None)
+            report = sources.use(
+                lambda source: self._grow(source, exchange, reader, cache, database=None)
+            )
+            return report.of(sources.states)
 
     def recorded(self) -> Report:
         """Make the run and leave in last_run.json how it went."""
         before = read_last_run(self._folder)
+        sources: Sources | None = None
         try:
-            with self._opened() as (source, exchange):
-                if before and before.source == source.name:
-                    source.route = before.route
-                report = self._nothing_new(source, before) or self._update(source, exchange)
-                self._record(report, source.route)
+            with self._opened() as (sources, exchange):
+                sources.routes = before.routes if before else {}
+                report = sources.use(
+                    lambda source: (
+                        self._nothing_new(source, before) or self._update(source, exchange)
+                    )
+                ).of(sources.states)
+                self._record(report, sources.routes)
                 return report
         except BaseException as error:
             # That the run failed is told by its exit code, whether or not it can be written down.
             with suppress(StorageError):
-                self._record_failure(before, error)
+                self._record_failure(before, error, sources)
             raise
 
     def _nothing_new(self, source: Source, before: LastRun | None) -> Report | None:
@@ -155,17 +164,15 @@ class _Run:
         )
 
     @contextmanager
-    def _opened(self) -> Iterator[tuple[Source, ExchangeLookup]]:
+    def _opened(self) -> Iterator[tuple[Sources, ExchangeLookup]]:
         """Give the sources of blocks and of exchange prices, none of which is asked by that."""
         with (
-            closing(open_source(self._url, self._settings)) as source,
+            closing(open_sources(self._settings)) as sources,
             closing(
-                ExchangeLookup(
-                    open_exchange(self._url, self._settings), self._settings.exchange_patience
-                )
+                ExchangeLookup(open_exchange(self._settings), self._settings.exchange_patience)
             ) as exchange,
         ):
-            yield source, exchange
+            yield sources, exchange
 
     def _update(self, source: Source, exchange: ExchangeLookup) -> Report:
         from utxoracle.store.database import published_database
@@ -217,12 +224,12 @@ class _Run:
         """Catch up with a chain that may be reorganised meanwhile."""
         from utxoracle.jobs.catch_up import Growth, catch_up
 
-        growth = Growth()
         attempts = _ATTEMPTS
         while True:
-            if work.commit is None:
-                # Nothing is stored, and so all begins anew.
-                growth = Growth()
+            if self._growth is None or work.commit is None:
+                # In a dry run nothing is stored, and so all begins anew.
+                self._growth = Growth()
+            growth = self._growth
             try:
                 height, tip_hash = work.source.tip()
                 time_stamp = parse_header(work.source.header(tip_hash)).time
@@ -235,7 +242,7 @@ class _Run:
                     raise
             time.sleep(_PAUSE)
 
-    def _record(self, report: Report, route: str | None) -> None:
+    def _record(self, report: Report, routes: dict[str, str]) -> None:
         write_last_run(
             self._folder,
             LastRun(
@@ -243,9 +250,11 @@ class _Run:
                 finished=time.time(),
                 exit_code=0,
                 message=report.message,
+                state=report.state(self._settings),
                 network=self._network.name,
                 source=report.source,
-                route=route,
+                sources=[asdict(one) for one in report.sources],
+                routes=routes,
                 tip_height=report.tip.height,
                 tip_hash=report.tip.hash,
                 tip_time=report.tip.time,
@@ -255,7 +264,9 @@ class _Run:
             ),
         )
 
-    def _record_failure(self, before: LastRun | None, error: BaseException) -> None:
+    def _record_failure(
+        self, before: LastRun | None, error: BaseException, sources: Sources | None
+    ) -> None:
         """Write the failure down, and leave what the last good run found out as it was."""
         # What an unexpected error says may be anything; --verbose shows it to who asks for it.
         exit_code, message = UtxoracleError.exit_code, f"unexpected {type(error).__name__}"
@@ -271,5 +282,7 @@ class _Run:
                 finished=time.time(),
                 exit_code=exit_code,
                 message=message,
+                state=state_of(error) if isinstance(error, SourceError | DataError) else None,
+                sources=[asdict(one) for one in sources.states] if sources else [],
             ),
         )

@@ -1,14 +1,20 @@
 """What a run has found and done, as one line."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from utxoracle.settings import Settings
+from utxoracle.sources.preference import FORKED, OK, SourceState
 
 if TYPE_CHECKING:
     from utxoracle.jobs.catch_up import Growth
     from utxoracle.store.rows import DayRow, WindowRow
+
+
+STALLED = "stalled"
+"""What a chain is whose newest block is older than `stall_minutes`."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,9 @@ class Report:
     """What a run has found and done.
 
     Attributes:
-        source: Name of the source.
-        tip: Its newest block.
+        source: Name of the source that was used last.
+        sources: How each source was found.
+        tip: The newest block of the one that was used.
         caught_up: Whether everything up to there is stored.
         growth: What was added; None when it was enough to ask for the tip.
         revision: The database's.
@@ -39,6 +46,23 @@ class Report:
     growth: "Growth | None"
     revision: int
     dry_run: bool
+    sources: tuple[SourceState, ...] = ()
+
+    def of(self, sources: Iterable[SourceState]) -> "Report":
+        """Return this report with how each source was found."""
+        tip = self.tip.height
+        return replace(
+            self,
+            sources=tuple(
+                replace(one, height=tip) if one.name == self.source else one for one in sources
+            ),
+        )
+
+    def state(self, settings: Settings) -> str:
+        """Return OK, STALLED, or FORKED where a source that is about as far has other blocks."""
+        if any(one.state == FORKED for one in self.sources):
+            return FORKED
+        return STALLED if self._is_stalled(settings) else OK
 
     @property
     def message(self) -> str:
@@ -73,14 +97,16 @@ class Report:
                 f"{_count(self.growth.invalid, 'price')} stored as not valid, the last because: "
                 f"{self.growth.invalid_reason}"
             )
-        age = time.time() - self.tip.time
-        is_behind = self.growth is not None and self.growth.behind > 0
-        if not is_behind and age > settings.stall_minutes * 60:
+        if self._is_stalled(settings):
             found.append(
                 f"the chain of {self.source} stalls: its newest block {self.tip.height} is "
-                f"{duration(age)} old"
+                f"{duration(time.time() - self.tip.time)} old"
             )
         return found
+
+    def _is_stalled(self, settings: Settings) -> bool:
+        is_behind = self.growth is not None and self.growth.behind > 0
+        return not is_behind and time.time() - self.tip.time > settings.stall_minutes * 60
 
     def _nothing_new(self, behind: int) -> str:
         if behind:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utxoracle.jobs.report import STALLED
 from utxoracle.settings import Settings
+from utxoracle.sources.preference import OK
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import LastRun, read_last_run
 
@@ -32,7 +34,8 @@ class Status:
         day: The newest daily price.
         last_run: How the last run went; None if there was none.
         now: When this was found out, seconds since 1970 UTC.
-        stalled: Whether the source's newest block is older than `stall_minutes`.
+        state: How the chain or its sources are (`LastRun.state`): what the last run found, and
+            whether the newest block is by now older than `stall_minutes`.
         missing: Number of the source's blocks that the last run left to the next one.
     """
 
@@ -48,7 +51,7 @@ class Status:
     day: "DayRow | None"
     last_run: LastRun | None
     now: float
-    stalled: bool
+    state: str
     missing: int
 
 
@@ -62,6 +65,7 @@ def status(settings: Settings) -> Status:
 
     folder = DataFolder(settings.data_folder())
     now = time.time()
+    stall_seconds = settings.stall_minutes * 60
     with closing(Snapshot(folder)) as snapshot:
         reader = snapshot.reader()
         top = reader.top()
@@ -81,9 +85,17 @@ def status(settings: Settings) -> Status:
             day=reader.latest_day(),
             last_run=last_run,
             now=now,
-            stalled=top is not None and now - newest > settings.stall_minutes * 60,
+            state=_state(last_run, is_stalled=bool(top) and now - newest > stall_seconds),
             missing=max(0, tip_height - top.height) if top else 0,
         )
+
+
+def _state(last_run: LastRun | None, *, is_stalled: bool) -> str:
+    found = (last_run and last_run.state) or OK
+    # What the last run said of the age of the newest block holds no longer.
+    if found in (OK, STALLED):
+        return STALLED if is_stalled else OK
+    return found
 
 
 def _size(path: Path) -> int | None:

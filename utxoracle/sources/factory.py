@@ -1,20 +1,42 @@
 """Sources of blocks and of exchange prices, from their URLs."""
 
 import re
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from utxoracle.errors import UsageError
-from utxoracle.settings import SOURCE_EXAMPLES, Settings, variable_of
+from utxoracle.settings import SOURCE_EXAMPLES, Settings, split_urls, variable_of
 from utxoracle.sources.address import split_user
 from utxoracle.sources.base import Source
 from utxoracle.sources.exchange import ExchangeSource
+from utxoracle.sources.preference import Sources
 
 if TYPE_CHECKING:
-    from utxoracle.sources.http import Endpoint
+    from utxoracle.sources.endpoint import Endpoint
 
-_NEXT_URL = re.compile(r"\s+(?=[a-z][a-z+]*:)")
+_ELECTRS_URL = re.compile(r"https?://.*", re.DOTALL)
 _EXCHANGE_URL = re.compile(r"(?:mempool\+)?(https?://.*)", re.DOTALL)
+
+
+def open_sources(settings: Settings) -> Sources:
+    """Return the sources that `settings` name, at least one, in order of preference.
+
+    Raises:
+        UsageError: One is named twice, or names no source, or one that can't be.
+        SourceError: The folder of one, or a file of it, can't be read.
+    """
+    urls = split_urls(settings.source or "")
+    for url in urls:
+        if urls.count(url) > 1:
+            raise UsageError(f"{redact(url)} is named twice as a source: leave one of them out")
+    with ExitStack() as opened:
+        sources = []
+        for url in urls:
+            sources.append(open_source(url, settings))
+            opened.callback(sources[-1].close)
+        opened.pop_all()
+    return Sources(sources)
 
 
 def open_source(url: str, settings: Settings) -> Source:
@@ -32,8 +54,6 @@ def open_source(url: str, settings: Settings) -> Source:
         SourceError: The folder or a file of it can't be read.
     """
     url = url.strip()
-    if len(_NEXT_URL.split(url)) > 1:
-        raise UsageError(f"only one source can be given, not {redact(url)}; choose one of them")
     kind, _, rest = url.partition(":")
     # Each kind is imported when it's asked for: block files need neither requests nor the
     # simulation, and both take longer to import than a folder to read.
@@ -48,7 +68,8 @@ def open_source(url: str, settings: Settings) -> Source:
     if kind in ("mempool+http", "mempool+https"):
         from utxoracle.sources.mempool import MempoolSource
 
-        return MempoolSource(_endpoint(url), settings)
+        electrs = _electrs_endpoint(settings.electrs_url) if settings.electrs_url else None
+        return MempoolSource(_endpoint(url), settings, electrs)
     if kind in ("bitcoind+http", "bitcoind+https"):
         return _open_bitcoind(url, settings)
     raise UsageError(
@@ -57,21 +78,17 @@ def open_source(url: str, settings: Settings) -> Source:
     )
 
 
-def open_exchange(url: str | None, settings: Settings) -> ExchangeSource | None:
+def open_exchange(settings: Settings) -> ExchangeSource | None:
     """Return where exchange prices come from; it is first asked when it's used.
 
     | `exchange_url` of the settings | exchange prices |
     |--|--|
     | `http://host:port[/path]`, `https://...`, either with `mempool+` before it | of that server |
     | `none` | nobody is asked: None |
-    | not set | of the blocks' source: a mempool's or a simulated chain's own, else None |
-
-    Args:
-        url: The URL of the blocks' source, if there is one.
-        settings: The server to ask, and its limits.
+    | not set | of the first source of blocks that is a mempool or simulated; else None |
 
     Raises:
-        UsageError: One of the two names something that can't be.
+        UsageError: The setting, or that source, can't be.
     """
     if settings.exchange_url == "none":
         return None
@@ -79,27 +96,27 @@ def open_exchange(url: str | None, settings: Settings) -> ExchangeSource | None:
         from utxoracle.sources.mempool_exchange import MempoolExchange
 
         return MempoolExchange(_exchange_endpoint(settings.exchange_url), settings)
-    url = (url or "").strip()
-    kind, _, rest = url.partition(":")
-    if kind == "sim":
-        from utxoracle.sources.sim_exchange import SimExchange
+    for url in split_urls(settings.source or ""):
+        kind, _, rest = url.partition(":")
+        if kind == "sim":
+            from utxoracle.sources.sim_exchange import SimExchange
 
-        return SimExchange(rest, settings)
-    if kind in ("mempool+http", "mempool+https"):
-        from utxoracle.sources.mempool_exchange import MempoolExchange
+            return SimExchange(rest, settings)
+        if kind in ("mempool+http", "mempool+https"):
+            from utxoracle.sources.mempool_exchange import MempoolExchange
 
-        return MempoolExchange(_endpoint(url), settings)
+            return MempoolExchange(_endpoint(url), settings)
     return None
 
 
 def redact(url: str) -> str:
     """Return `url`, or several with spaces between, without user names and passwords."""
-    return " ".join(_split_user(one)[1] for one in _NEXT_URL.split(url))
+    return " ".join(_split_user(one)[1] for one in split_urls(url))
 
 
 def has_password(url: str) -> bool:
     """Tell whether `url`, or one of several with spaces between, holds a password."""
-    return any(":" in _split_user(one)[0] for one in _NEXT_URL.split(url))
+    return any(":" in _split_user(one)[0] for one in split_urls(url))
 
 
 def _split_user(url: str) -> tuple[str, str]:
@@ -112,7 +129,7 @@ def _split_user(url: str) -> tuple[str, str]:
 
 
 def _endpoint(url: str) -> "Endpoint":
-    from utxoracle.sources.http import parse_endpoint
+    from utxoracle.sources.endpoint import parse_endpoint
 
     try:
         return parse_endpoint(url.partition("+")[2])
@@ -123,19 +140,33 @@ def _endpoint(url: str) -> "Endpoint":
 
 
 def _exchange_endpoint(url: str) -> "Endpoint":
-    from utxoracle.sources.http import parse_endpoint
+    from utxoracle.sources.endpoint import parse_endpoint
 
     try:
         match = _EXCHANGE_URL.fullmatch(url)
         if match is None:
             raise ValueError("it isn't a mempool back end's address")
-        if len(_NEXT_URL.split(url)) > 1:
+        if len(url.split()) > 1:
             raise ValueError("only one can be asked")
         return parse_endpoint(match[1])
     except ValueError as error:
         raise UsageError(
             f"{variable_of('exchange_url')} can't be {redact(url)!r}: {error}; write it as in "
             "http://127.0.0.1:8999, or none to ask nobody"
+        ) from None
+
+
+def _electrs_endpoint(url: str) -> "Endpoint":
+    from utxoracle.sources.endpoint import parse_endpoint
+
+    try:
+        if not _ELECTRS_URL.fullmatch(url):
+            raise ValueError("it isn't an electrs' address")
+        return parse_endpoint(url)
+    except ValueError as error:
+        raise UsageError(
+            f"{variable_of('electrs_url')} can't be {redact(url)!r}: {error}; write it as in "
+            "http://127.0.0.1:3000"
         ) from None
 
 

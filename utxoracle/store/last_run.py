@@ -14,6 +14,11 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 FileMarks = dict[str, list[int]]
 """Inode, size in bytes and time of the last change in ns, of the database and the snapshot."""
 
+SourceRows = list[dict[str, str | int | None]]
+"""Name, state and height of the newest block (None where it isn't known) of each source."""
+
+Routes = dict[str, str]
+
 
 @dataclass(frozen=True)
 class LastRun:
@@ -25,8 +30,11 @@ class LastRun:
         exit_code: 0 when all went well.
         message: What it did or why it failed, in one line.
         network: Name of the network that it followed.
-        source: Kind and place of the source that it used, without credentials.
-        route: How that source wanted to be asked (`Source.route`).
+        state: How the chain or its sources were: `ok`, `stalled`, `forked`, `syncing`,
+            `unreachable`, `incomplete` or `refused`; None when the run failed for another reason.
+        source: Kind and place of the source that was used last, without credentials.
+        sources: How each source was found, in order of preference.
+        routes: How the sources wanted to be asked (`Source.route`), by their names.
         tip_height: Height of the newest block of the source.
         tip_hash: Its hash.
         tip_time: Its time stamp.
@@ -39,9 +47,11 @@ class LastRun:
     finished: float
     exit_code: int
     message: str
+    state: str | None
     network: str | None
     source: str | None
-    route: str | None
+    sources: SourceRows
+    routes: Routes
     tip_height: int | None
     tip_hash: str | None
     tip_time: int | None
@@ -55,9 +65,11 @@ NO_RUN = LastRun(
     finished=0.0,
     exit_code=0,
     message="",
+    state=None,
     network=None,
     source=None,
-    route=None,
+    sources=[],
+    routes={},
     tip_height=None,
     tip_hash=None,
     tip_time=None,
@@ -126,6 +138,17 @@ def _checked(kind: Any, value: Any) -> Any:
         if not _are_marks(value):
             raise ValueError("not marks of files")
         return value
+    if kind == SourceRows:
+        return [
+            {
+                "name": _checked(str, row["name"]),
+                "state": _checked(str, row["state"]),
+                "height": _checked(int | None, row["height"]),
+            }
+            for row in _checked(list, value)
+        ]
+    if kind == Routes:
+        return {name: _checked(str, route) for name, route in _checked(dict, value).items()}
     # bool is a kind of int in Python, but not here.
     if type(value) not in (kind, *get_args(kind)):
         raise ValueError(f"not of type {kind}")

@@ -295,7 +295,7 @@ def test_a_chain_that_stalls_is_a_warning(tmp_path):
         done = appliance.run("analyze")
         assert done.returncode == 0
         assert "stalls: its newest block" in done.stderr
-        assert json.loads(appliance.run("status", "--json").stdout)["stalled"]
+        assert json.loads(appliance.run("status", "--json").stdout)["state"] == "stalled"
 
 
 def test_a_chain_too_short_for_a_window_is_stored_all_the_same(tmp_path):

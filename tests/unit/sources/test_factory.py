@@ -6,7 +6,13 @@ import pytest
 from utxoracle.errors import SourceError, UsageError
 from utxoracle.settings import Settings
 from utxoracle.sources.bitcoind import BitcoindSource
-from utxoracle.sources.factory import has_password, open_exchange, open_source, redact
+from utxoracle.sources.factory import (
+    has_password,
+    open_exchange,
+    open_source,
+    open_sources,
+    redact,
+)
 from utxoracle.sources.mempool import MempoolSource
 from utxoracle.sources.mempool_exchange import MempoolExchange
 from utxoracle.sources.sim_exchange import SimExchange
@@ -50,9 +56,38 @@ def test_an_unknown_scheme_is_answered_with_examples():
         open_source("electrs+http://127.0.0.1:3000", Settings())
 
 
-def test_several_sources_are_refused():
-    with pytest.raises(UsageError, match="only one source can be given, not sim: files:/x"):
-        open_source("sim: files:/x", Settings())
+def test_several_sources_stand_in_the_order_of_preference(tmp_path):
+    (tmp_path / "5.bin").write_bytes(bytes(81))
+    urls = (
+        f" mempool+http://h:8999  bitcoind+http://h:8332?cookie=/a b\nfiles:{tmp_path} sim:days=1"
+    )
+    sources = open_sources(Settings(source=urls))
+    names = [one.name for one in sources.states]
+    assert names == ["mempool h:8999", "bitcoind h:8332", f"files {tmp_path}", "sim days=1"]
+    sources.close()
+
+
+def test_one_source_of_several_that_can_not_be_is_a_usage_error():
+    with pytest.raises(UsageError, match="http://b' is not a source"):
+        open_sources(Settings(source="http://b sim:"))
+    with pytest.raises(UsageError, match=r"mempool\+http://h:1 is named twice"):
+        open_sources(Settings(source="mempool+http://h:1 sim: mempool+http://h:1"))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (f"electrs+http://u:{SECRET}@h:3000", "it isn't an electrs' address"),
+        (f"http://u:{SECRET}@h:port", "its port isn't a number"),
+        ("http://", "it names no host"),
+    ],
+)
+def test_an_electrs_that_can_not_be_is_a_usage_error(url, reason):
+    settings = Settings(electrs_url=url)
+    with pytest.raises(UsageError, match="UTXORACLE_ELECTRS_URL can't be") as caught:
+        open_source("mempool+http://h:8999", settings)
+    assert reason in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 def test_each_url_gives_its_source_with_a_name_that_holds_no_password():
@@ -120,6 +155,7 @@ def test_redact_drops_user_and_password_and_nothing_else(url, shown, secret):
         (None, f" mempool+https://u:{SECRET}@h ", MempoolExchange, "mempool h"),
         (None, "sim:seed=2,days=1", SimExchange, "sim seed=2,days=1"),
         ("", "sim:", SimExchange, "sim"),
+        (None, "bitcoind+http://h:1 mempool+http://h:2 sim:", MempoolExchange, "mempool h:2"),
         ("http://h:1", "sim:", MempoolExchange, "mempool h:1"),
         ("https://h", None, MempoolExchange, "mempool h"),
         ("mempool+http://h:1/api", "mempool+http://other", MempoolExchange, "mempool h:1"),
@@ -127,7 +163,7 @@ def test_redact_drops_user_and_password_and_nothing_else(url, shown, secret):
     ],
 )
 def test_exchange_prices_are_of_the_server_that_is_set_or_of_the_source(setting, url, kind, name):
-    exchange = open_exchange(url, Settings(exchange_url=setting))
+    exchange = open_exchange(Settings(source=url, exchange_url=setting))
     assert isinstance(exchange, kind)
     assert exchange.name == name
     exchange.close()
@@ -146,7 +182,7 @@ def test_exchange_prices_are_of_the_server_that_is_set_or_of_the_source(setting,
     ],
 )
 def test_nobody_is_asked_for_exchange_prices_where_none_is_named(setting, url):
-    assert open_exchange(url, Settings(exchange_url=setting)) is None
+    assert open_exchange(Settings(source=url, exchange_url=setting)) is None
 
 
 @pytest.mark.parametrize(
@@ -165,7 +201,7 @@ def test_nobody_is_asked_for_exchange_prices_where_none_is_named(setting, url):
 )
 def test_a_setting_that_names_no_exchange_is_a_usage_error_of_one_line(setting, reason):
     with pytest.raises(UsageError) as caught:
-        open_exchange("sim:", Settings(exchange_url=setting))
+        open_exchange(Settings(source="sim:", exchange_url=setting))
     message = str(caught.value)
     assert message.startswith("UTXORACLE_EXCHANGE_URL can't be '")
     assert f": {reason}" in message
@@ -176,9 +212,9 @@ def test_a_setting_that_names_no_exchange_is_a_usage_error_of_one_line(setting, 
 
 def test_a_source_that_can_not_be_has_no_exchange_prices_either():
     with pytest.raises(UsageError, match="its port isn't a number"):
-        open_exchange("mempool+http://h:port", Settings())
+        open_exchange(Settings(source="mempool+http://h:port"))
     with pytest.raises(UsageError, match="days must be"):
-        open_exchange("sim:days=zero", Settings())
+        open_exchange(Settings(source="sim:days=zero"))
 
 
 def test_a_user_without_a_password_file_is_a_usage_error():
@@ -208,7 +244,7 @@ def test_servers_need_neither_numpy_nor_duckdb_nor_the_simulation(url):
     program = (
         "import sys; from utxoracle.sources.factory import open_exchange, open_source; "
         "from utxoracle.settings import Settings; "
-        f"open_source('{url}', Settings()); open_exchange('{url}', Settings()); "
+        f"open_source('{url}', Settings()); open_exchange(Settings(source='{url}')); "
         "assert not {'numpy', 'duckdb', 'utxoracle.simulation.chain'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

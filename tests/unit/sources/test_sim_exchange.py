@@ -55,7 +55,7 @@ def test_a_simulated_exchange_needs_no_requests():
     program = (
         "import sys; from utxoracle.sources.factory import open_exchange; "
         "from utxoracle.settings import Settings; "
-        "assert open_exchange('sim:', Settings()).prices_at([1735800000])[0].price; "
+        "assert open_exchange(Settings(source='sim:')).prices_at([1735800000])[0].price; "
         "assert 'requests' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -15,7 +15,12 @@ RUN = LastRun(
     message="1 new block, 61,000 USD",
     network="main",
     source="mempool 127.0.0.1:8999",
-    route="api/v1",
+    state="stalled",
+    sources=[
+        {"name": "bitcoind h:1", "state": "unreachable", "height": None},
+        {"name": "mempool 127.0.0.1:8999", "state": "ok", "height": 925_000},
+    ],
+    routes={"mempool 127.0.0.1:8999": "/api/v1"},
     tip_height=925_000,
     tip_hash="00" * 32,
     tip_time=1_795_341_000,
@@ -24,9 +29,10 @@ RUN = LastRun(
     caught_up=True,
 )
 FAILED = replace(
-    RUN, exit_code=3, source=None, route=None, network=None, tip_height=None, tip_hash=None,
-    tip_time=None, revision=None, files=None, caught_up=False,
+    RUN, exit_code=3, state=None, source=None, sources=[], routes={}, network=None,
+    tip_height=None, tip_hash=None, tip_time=None, revision=None, files=None, caught_up=False,
 )  # fmt: skip
+TEXTS = ("message", "state", "network", "source", "tip_hash")
 
 
 @pytest.mark.parametrize("run", [RUN, FAILED])
@@ -81,7 +87,7 @@ def test_a_wrong_type_tells_of_no_run(tmp_path, name, value):
     write_last_run(folder, RUN)
     content = json.loads(folder.last_run.read_text())
     is_allowed = (
-        (isinstance(value, str) and name in ("message", "network", "source", "route", "tip_hash"))
+        (isinstance(value, str) and name in TEXTS)
         or (value is None and getattr(FAILED, name) is None)
         or (value == -1 and name in ("exit_code", "tip_height", "tip_time", "revision"))
     )
