@@ -111,14 +111,14 @@ def test_each_url_gives_its_source_with_a_name_that_holds_no_password():
         f"mempool+http://user:{SECRET}/@host:8999",
         f"bitcoind+http://user:{SECRET}@host:8332?password={SECRET}",
         f"bitcoind+http://user:{SECRET}@host",
-        f"sim: bitcoind+http://user:{SECRET}@host:8332",
+        f"sim: bitcoind+http://user:{SECRET}@host:port",
         f"bitcoind+http://user:pass {SECRET}@host",
         f"bitcoind+http:user:{SECRET}@host:8332",
     ],
 )
 def test_no_error_shows_a_password(url):
     with pytest.raises(UsageError) as caught:
-        open_source(url, Settings())
+        open_sources(Settings(source=url))
     assert SECRET not in str(caught.value)
 
 

@@ -71,7 +71,7 @@ def test_junk_tells_of_no_run(tmp_path, content):
     "value",
     [
         {"database": [1, 2]},
-        {"database": "x"},
+        {"database": ["x"]},
         [1],
         1.5,
         "x",
