@@ -1,24 +1,32 @@
 """One server behind HTTP, and every way it can fail in one line each."""
 
-import http.client
-import ipaddress
 import json
-import socket
+import logging
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import requests
-import urllib3
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from utxoracle import __version__
-from utxoracle.errors import SourceError
+from utxoracle.errors import SourceError, UsageError
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.address import split_user
 from utxoracle.sources.answers import WRONG_ADDRESS
-from utxoracle.sources.deadline import AnswerTooSlow, DeadlineAdapter
+from utxoracle.sources.body import BodyTooLarge, BodyUnreadable, read_body
+from utxoracle.sources.connections import PatientAdapter
+from utxoracle.sources.endpoint import Credentials, Endpoint
+from utxoracle.sources.retry import (
+    PASSING_STATUSES,
+    SLOW_ANSWER,
+    backoff,
+    pause,
+    pause_after_answer,
+)
+from utxoracle.sources.trouble import FAILURES, Trouble, trouble_of
 
 BLOCK_LIMIT = 4_200_000
 """Bytes of an answer that is a raw block."""
@@ -29,45 +37,10 @@ RPC_LIMIT = 8_500_000
 SMALL_LIMIT = 256_000
 """Bytes of any other answer."""
 
-_CHUNK = 1 << 16
-
-_TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    (
-        (requests.exceptions.SSLError,),
-        "can't be asked over TLS: check its certificate, or is it plain http?",
-    ),
-    (
-        (requests.ConnectTimeout,),
-        "did not take the connection within {connect:g} s: is it running, and reachable?",
-    ),
-    (
-        (AnswerTooSlow,),
-        "sent its answer too slowly: more than {read:g} s; try again, or raise {variable}",
-    ),
-    (
-        (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
-        "sent nothing for {read:g} s: is its node hanging?",
-    ),
-    ((requests.exceptions.ProxyError,), "can't be reached through the proxy: check it"),
-    ((ConnectionRefusedError,), "refused the connection: is it running?"),
-    ((socket.gaierror,), "can't be found: check the host name"),
-    (
-        (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),
-        "has no usable host name: check it",
-    ),
-    ((http.client.RemoteDisconnected,), "hung up without an answer: try again"),
-    (
-        (http.client.BadStatusLine, http.client.LineTooLong, http.client.UnknownProtocol),
-        "doesn't answer in HTTP: is this the right port?",
-    ),
-)
-"""Kinds of failures, the first that fits counts, and what to say of each."""
-
 _ADVICE = {401: "check user and password", 403: "check user and password"}
 _LATER = "try again later"
 
-Credentials = tuple[str, str]
-"""User name and password."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,25 +85,6 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """Where a server is.
-
-    Attributes:
-        base: URL without credentials and without a slash at the end.
-        place: Host and port, for people.
-        port: The port that the URL names, if any.
-        loopback: Whether it is this machine.
-        credentials: User and password that the URL held.
-    """
-
-    base: str
-    place: str
-    port: int | None
-    loopback: bool
-    credentials: Credentials | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
 class Answer:
     """What a server sent.
 
@@ -141,6 +95,7 @@ class Answer:
         content_type: Media type in lower case, without parameters.
         body: The whole body.
         location: Where a redirect leads, as it was sent.
+        retry_after: When the server wants to be asked again, as it was sent.
     """
 
     source: str
@@ -149,6 +104,7 @@ class Answer:
     content_type: str
     body: bytes
     location: str = field(default="", repr=False)
+    retry_after: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
@@ -209,162 +165,204 @@ class _Session(requests.Session):
         return None
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A request, and what to make of its answer; see `HttpClient.get`."""
+
+    method: str
+    url: str
+    payload: object
+    limit: int
+    auth: Credentials | None
+    retry_500: bool
+
+    def __str__(self) -> str:
+        # Without the query, so that the same failure reads the same at another time.
+        return f"{self.method} {self.url.partition('?')[0]}"
+
+
 class HttpClient:
     """Asks one server, over connections that are kept open.
 
+    What made a request fail may pass, such as a connection that was refused or an answer of 503;
+    then it is made again after a pause, `settings.retries` times at most. Time-outs are none of
+    that, so that a server that hangs holds nobody up for longer than one of them.
+
     Redirects are not followed, TLS certificates are verified, and answers are cut off when they
     grow past what was expected, or aren't whole within the read time-out. A server on this machine
-    is never asked through a proxy.
+    is never asked through a proxy, and nobody is sent a password that ~/.netrc holds.
 
     Attributes:
         name: Kind and place of the server, without credentials.
+
+    Raises:
+        UsageError: The file with certificates can't be used.
     """
 
     def __init__(self, kind: str, endpoint: Endpoint, settings: ClientSettings) -> None:
         self.name = f"{kind} {endpoint.place}"
         self._base = endpoint.base
         self._settings = settings
+        self._verify = _checked_ca_file(settings.ca_file)
         self._session = _Session()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, DeadlineAdapter())
+            self._session.mount(scheme, PatientAdapter())
         self._session.trust_env = not endpoint.loopback
         self._session.headers["User-Agent"] = f"utxoracle/{__version__}"
         # Blocks don't get smaller, and so the size limit counts what is really sent.
         self._session.headers["Accept-Encoding"] = "identity"
 
     def get(
-        self, path: str, *, limit: int = SMALL_LIMIT, auth: Credentials | None = None
+        self,
+        path: str,
+        *,
+        limit: int = SMALL_LIMIT,
+        auth: Credentials | None = None,
+        retry_500: bool = False,
     ) -> Answer:
         """Return the answer to GET `path`, whatever its status.
+
+        Args:
+            path: What follows the server's address.
+            limit: Bytes that the answer can have.
+            auth: What to log in with.
+            retry_500: Whether 500 can only be trouble that passes. Otherwise it's an answer:
+                mempool gives it for a block that it doesn't know.
 
         Raises:
             SourceError: There is no whole answer, or one of more than `limit` bytes.
         """
-        return self._send("GET", path, None, limit, auth)
+        return self._send(_Request("GET", self._base + path, None, limit, auth, retry_500))
 
     def post(
         self, path: str, payload: object, *, limit: int, auth: Credentials | None = None
     ) -> Answer:
-        """Return the answer to POST `path` with `payload` as JSON; otherwise as `get`."""
-        return self._send("POST", path, payload, limit, auth)
+        """Return the answer to POST `path` with `payload` as JSON; otherwise as `get`.
+
+        It may be sent several times, and so must change nothing.
+        """
+        return self._send(_Request("POST", self._base + path, payload, limit, auth, False))
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
-    def _send(
-        self, method: str, path: str, payload: object, limit: int, auth: Credentials | None
-    ) -> Answer:
-        """Make one attempt."""
-        url = self._base + path
-        # Without the query, so that the same failure reads the same at another time.
-        request = f"{method} {url.partition('?')[0]}"
-        try:
-            with self._session.request(
-                method,
-                url,
-                json=payload,
-                auth=_login(auth),
-                timeout=(self._settings.connect, self._settings.read),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = self._read(response, limit, request)
-                content_type = response.headers.get("Content-Type", "")
-                return Answer(
-                    source=self.name,
-                    request=request,
-                    status=response.status_code,
-                    content_type=content_type.partition(";")[0].strip().lower(),
-                    body=body,
-                    location=response.headers.get("Location", ""),
-                )
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise SourceError(f"{self.name} {self._explain(error)} ({request})") from None
+    def _send(self, request: _Request) -> Answer:
+        """Make attempts until one succeeds, or the last has failed."""
+        attempt = 1
+        while True:
+            can_try_again = attempt <= self._settings.retries
+            began = monotonic()
+            try:
+                answer = self._attempt(request)
+            except FAILURES as error:
+                trouble = self._trouble_of(error)
+                if not (trouble.can_pass and can_try_again):
+                    raise self._failure(trouble, request, attempt) from None
+                why = trouble.text
+                seconds = 0.0 if trouble.at_once else backoff(attempt)
+            else:
+                wait = pause_after_answer(attempt, answer.retry_after)
+                can_pass = _can_pass(answer, request) and monotonic() - began < SLOW_ANSWER
+                if wait is None or not (can_pass and can_try_again):
+                    return answer
+                why = f"answered with {answer.reason}"
+                seconds = wait
+            _log.info("%s %s (%s, again in %.1f s)", self.name, why, request, seconds)
+            pause(seconds)
+            attempt += 1
 
-    def _read(self, response: requests.Response, limit: int, request: str) -> bytes:
-        body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
-            body += chunk
-            if len(body) > limit:
-                raise SourceError(
-                    f"{self.name} sends more than the {limit:,} bytes that {request} can give; "
-                    f"{WRONG_ADDRESS}"
-                )
-        return bytes(body)
+    def _attempt(self, request: _Request) -> Answer:
+        """Return the answer to one attempt.
 
-    def _explain(self, error: Exception) -> str:
-        """Say in a few words what went wrong and what to do.
-
-        What the error itself says is left out: it is long, and may repeat what was sent.
+        Raises:
+            SourceError: The answer can't be used, and wouldn't be another time.
+            OSError, urllib3.exceptions.HTTPError, http.client.HTTPException: There is none.
         """
-        causes = _causes(error)
-        for kinds, text in _TROUBLES:
-            if any(isinstance(one, kinds) for one in causes):
-                return text.format_map(vars(self._settings))
-        system = next((one.strerror for one in causes if isinstance(one, OSError)), None)
-        return f"lost the connection{f' ({system})' if system else ''}: try again"
+        with self._session.request(
+            request.method,
+            request.url,
+            json=request.payload,
+            auth=_Login(request.auth),
+            timeout=(self._settings.connect, self._settings.read),
+            allow_redirects=False,
+            stream=True,
+            # Said here, since said of the session it would count less than the environment.
+            verify=self._verify,
+        ) as response:
+            content_type = response.headers.get("Content-Type", "")
+            return Answer(
+                source=self.name,
+                request=str(request),
+                status=response.status_code,
+                content_type=content_type.partition(";")[0].strip().lower(),
+                body=self._read(response, request),
+                location=response.headers.get("Location", ""),
+                retry_after=response.headers.get("Retry-After", ""),
+            )
+
+    def _read(self, response: requests.Response, request: _Request) -> bytes:
+        try:
+            return read_body(response, request.limit)
+        except BodyTooLarge:
+            raise SourceError(
+                f"{self.name} sends more than the {request.limit:,} bytes that {request} can "
+                f"give; {WRONG_ADDRESS}"
+            ) from None
+        except BodyUnreadable:
+            raise SourceError(
+                f"{self.name} answered {request} with something packed that can't be unpacked; "
+                f"{WRONG_ADDRESS}"
+            ) from None
+
+    def _trouble_of(self, error: Exception) -> Trouble:
+        limits = self._settings
+        return trouble_of(error, connect=limits.connect, read=limits.read, variable=limits.variable)
+
+    def _failure(self, trouble: Trouble, request: _Request, attempts: int) -> SourceError:
+        tried = f", tried {attempts} times" if attempts > 1 else ""
+        return SourceError(f"{self.name} {trouble.text} ({request}{tried})")
 
 
-def parse_endpoint(url: str) -> Endpoint:
-    """Return the endpoint that `url` names.
+class _Login(AuthBase):
+    """Logs in with the bytes that were typed, where requests would take Latin-1.
+
+    With nothing to log in with, it still keeps requests from looking into ~/.netrc.
+    """
+
+    def __init__(self, credentials: Credentials | None) -> None:
+        self._credentials = credentials
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._credentials is None:
+            return request
+        user, password = (one.encode("utf-8", "surrogateescape") for one in self._credentials)
+        HTTPBasicAuth(user, password)(request)
+        return request
+
+
+def _can_pass(answer: Answer, request: _Request) -> bool:
+    """Tell whether `answer` is of trouble that may be over a moment later."""
+    return answer.status in PASSING_STATUSES or (answer.status == 500 and request.retry_500)
+
+
+def _checked_ca_file(path: Path | None) -> str | None:
+    """Return the file by which servers are checked, if one is set.
 
     Raises:
-        ValueError: There is no host, the port is no port, or it has a query or fragment.
+        UsageError: It can't be read, or holds no certificates.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        # What that error itself says may repeat the password.
-        raise ValueError("its host is no host name or number") from None
-    if not parts.hostname:
-        raise ValueError("it names no host")
-    if parts.query or parts.fragment:
-        raise ValueError("nothing may follow its path")
-    try:
-        port = parts.port
-    except ValueError:
-        raise ValueError("its port isn't a number from 0 to 65535") from None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    place = host if port is None else f"{host}:{port}"
-    return Endpoint(
-        base=f"{parts.scheme}://{place}{parts.path.rstrip('/')}",
-        place=place,
-        port=port,
-        loopback=_is_loopback(parts.hostname),
-        credentials=(
-            (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        ),
-    )
-
-
-def _login(credentials: Credentials | None) -> HTTPBasicAuth | None:
-    """Return what to log in with, as the bytes that were typed: requests would take Latin-1."""
-    if credentials is None:
+    if path is None:
         return None
-    user, password = (one.encode("utf-8", "surrogateescape") for one in credentials)
-    return HTTPBasicAuth(user, password)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        is_ssl = isinstance(error, ssl.SSLError)
+        why = "it holds no certificates in PEM" if is_ssl else error.strerror
+        raise UsageError(f"{path} ({variable_of('ca_file')}) can't be used: {why}") from None
+    return str(path)
 
 
 def _printable(text: str) -> str:
     """Return `text` as one line without characters that can't be shown."""
     return "".join(one for one in " ".join(text.split()) if one.isprintable())
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return `error` and all that led to it, as far as requests and urllib3 tell."""
-    found: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and one not in found:
-            found.append(one)
-            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return found

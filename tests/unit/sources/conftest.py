@@ -26,3 +26,11 @@ def closed_port():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The seconds of every pause between attempts, none of which is waited."""
+    made = []
+    monkeypatch.setattr("utxoracle.sources.http.pause", made.append)
+    return made

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import ssl
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,31 +53,53 @@ class Asked:
 
 
 @contextmanager
-def scripted_peer(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listen, give `talk` the first connection after its request, and yield the place."""
+def scripted_peer(*talks: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Listen, give each of `talks` a connection after its request, and yield the place.
+
+    What connects after the last is refused.
+    """
 
     def serve() -> None:
-        peer, _ = listener.accept()
-        with peer:
-            peer.recv(4096)
+        for talk in talks:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
             # The client may hang up first, which some tests are about.
-            with suppress(ConnectionError):
+            with peer, suppress(ConnectionError):
+                peer.recv(4096)
                 talk(peer)
+        listener.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
         thread = Thread(target=serve)
         thread.start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-        thread.join()
+        try:
+            yield place
+        finally:
+            # Wakes an accept that nothing comes for.
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def reset(peer: socket.socket) -> None:
+    """Break the connection off so that the other side notices."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
 
 
 class ScriptedServer:
     """Answers GET by path and JSON-RPC by method from `replies`; all else is a 404 page.
 
     A reply may also be a function of the request, or a list whose replies are given in turn.
+
+    Args:
+        tls: What to talk TLS with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.replies: dict[str, Reply | list[Reply] | Callable[[Asked], Reply]] = {}
         self.asked: list[Asked] = []
         scripted = self
@@ -121,6 +145,8 @@ class ScriptedServer:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property

@@ -1,4 +1,3 @@
-import gzip
 import socket
 from collections.abc import Callable
 from threading import Event
@@ -6,24 +5,18 @@ from time import monotonic, sleep
 
 import pytest
 
+from tests.unit.sources.asking import client_of
 from tests.unit.sources.scripted import Reply, scripted_peer
 from utxoracle.errors import SourceError
-from utxoracle.sources.http import BLOCK_LIMIT, ClientSettings, HttpClient, parse_endpoint
+from utxoracle.sources.http import BLOCK_LIMIT
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 LIMIT = 0.3
 
 
-def client_of(place: str, read_timeout: float) -> HttpClient:
-    timeouts = ClientSettings(
-        connect=5, read=read_timeout, variable="X_TIMEOUT", retries=0, ca_file=None
-    )
-    return HttpClient("mempool", parse_endpoint(f"http://{place}"), timeouts)
-
-
 def body_of(place: str, read_timeout: float) -> bytes:
-    client = client_of(place, read_timeout)
+    client = client_of(f"http://{place}", read=read_timeout)
     try:
         return client.get("/x", limit=BLOCK_LIMIT).body
     finally:
@@ -95,15 +88,8 @@ def test_each_answer_of_a_connection_has_its_own_limit(server):
         return Reply(body=b"y")
 
     server.replies["/x"] = answer_late
-    client = client_of(server.place, LIMIT)
+    client = client_of(server.url, read=LIMIT)
     for _ in range(3):
         assert client.get("/x").body == b"y"
     assert len({asked.client_port for asked in server.asked}) == 1
     client.close()
-
-
-def test_an_answer_that_is_compressed_unasked_is_read(server):
-    packed = gzip.compress(b"y" * 1000)
-    server.replies["/x"] = Reply(body=packed, headers={"Content-Encoding": "gzip"})
-    assert body_of(server.place, 5) == b"y" * 1000
-    assert server.asked[0].headers["Accept-Encoding"] == "identity"
