@@ -12,22 +12,54 @@ from click.core import ParameterSource
 from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, say, verbose_option
 from utxoracle.errors import UsageError
 from utxoracle.simulation.options import RANGES, SimulationOptions
+from utxoracle.simulation.role import Role
 
 if TYPE_CHECKING:
     from utxoracle.simulation.server import SimulationServer
 
 
-SERVING = ("host", "port", "tip", "block_every", "cookie_file", "no_rest", "delay")
+MEANINGS = {
+    **{name: meaning for name, (*_, meaning) in RANGES.items()},
+    "start": "UTC day at which the first whole day begins",
+    "regtest": "blocks from height 1 on that a real node on regtest takes",
+}
+
+SERVING = (
+    "host",
+    "port",
+    "play",
+    "tip",
+    "block_every",
+    "cookie_file",
+    "no_rest",
+    "delay",
+    "loading",
+    "syncing",
+    "pruned",
+    "faults",
+)
 """The options that mean something to a server only."""
+
+PRICE = "utxoracle price --network regtest --source"
+TRIALS = {
+    Role.ALL: (PRICE + " bitcoind+http://{place}", PRICE + " mempool+http://{place}"),
+    Role.BACKEND: (PRICE + " mempool+http://{place}",),
+    Role.FRONTEND: (PRICE + " mempool+http://{place}",),
+    Role.ESPLORA: (f"UTXORACLE_ELECTRS_URL=http://ELECTRS {PRICE} mempool+http://{{place}}",),
+    Role.ELECTRS: (f"UTXORACLE_ELECTRS_URL=http://{{place}} {PRICE} mempool+http://BACKEND",),
+    Role.BITCOIND: (PRICE + " bitcoind+http://{place}",),
+}
+"""How to try what a server plays."""
 
 
 def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an option for each of a simulation's, with its default and its range."""
     for option in reversed(fields(SimulationOptions)):
-        *_, meaning = RANGES.get(option.name, ["UTC day at which the first whole day begins"])
+        meaning = MEANINGS[option.name]
         command = click.option(
             f"--{option.name.replace('_', '-')}",
             type=type(option.default),
+            is_flag=option.type is bool,
             default=option.default,
             show_default=True,
             help=f"{meaning[0].upper()}{meaning[1:]}.",
@@ -43,7 +75,15 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=NamedPath(file_okay=False, path_type=Path),
     help="Folder for <height>.bin files and index.csv, which holds the true price.",
 )
-@click.option("--serve", is_flag=True, help="Answer as bitcoind and as a mempool back end do.")
+@click.option("--serve", is_flag=True, help="Answer as bitcoind and a mempool stack do.")
+@click.option(
+    "--play",
+    # Their values: of an enum's members, click would take the names.
+    type=click.Choice([role.value for role in Role]),
+    default=Role.ALL.value,
+    show_default=True,
+    help="Which server to play; all is bitcoind and a mempool stack on one port.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -73,6 +113,16 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="SECONDS",
     help="Take so long to read each raw block, as a busy server does.",
 )
+@click.option("--loading", is_flag=True, help="Answer as while the node still loads its blocks.")
+@click.option("--syncing", is_flag=True, help="Say that the node is catching up.")
+@click.option("--pruned", type=HEIGHT, help="Have no raw blocks below, as a pruned node.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[@STEP][*TIMES]",
+    help="Let something go wrong, such as half@block*2; may be given several times.",
+)
 @verbose_option
 @click.pass_context
 def simulate_command(
@@ -83,27 +133,36 @@ def simulate_command(
     serve: bool,
     host: str,
     port: int,
+    play: str,
     tip: int | None,
     block_every: float | None,
     cookie_file: Path | None,
     no_rest: bool,
     delay: float,
+    loading: bool,
+    syncing: bool,
+    pruned: int | None,
+    faults: tuple[str, ...],
     **values: Any,
 ) -> None:
     """Make a chain of well-formed blocks whose true price is known.
 
-    Equal options give equal chains, to the last byte. The blocks are those of a regtest chain.
+    Equal options give equal chains, to the last byte. The blocks are those of a regtest chain;
+    but only with --regtest are all outputs there that they spend.
 
     \b
     Examples:
       utxoracle simulate --days 2 -o blocks
       utxoracle price --source files:blocks --network regtest
+      utxoracle simulate --regtest --transactions 50 -o chain
       utxoracle simulate --days 3 --serve --port 18443
       utxoracle price --source bitcoind+http://127.0.0.1:18443 --network regtest
       utxoracle simulate --serve --tip 1100 --block-every 30 --delay 0.5
+      utxoracle simulate --serve --port 18443 --play backend --fault 'half@block*2'
     """
     from utxoracle.jobs.simulate import serve_simulation
     from utxoracle.simulation.chain import SimulatedChain
+    from utxoracle.simulation.view import NodeState
     from utxoracle.simulation.writer import write_chain
 
     if not output and not serve:
@@ -127,6 +186,9 @@ def simulate_command(
             cookie_file=cookie_file,
             rest=not no_rest,
             delay=delay,
+            role=Role(play),
+            node=NodeState(loading=loading, syncing=syncing, pruned=pruned),
+            faults=faults,
             ready=_announce,
         )
 
@@ -146,8 +208,8 @@ def _refuse_serving_options(context: click.Context) -> None:
 
 def _announce(server: "SimulationServer") -> None:
     place = server.url.removeprefix("http://")
+    trials = "".join(f"\n  {trial.format(place=place)}" for trial in TRIALS[server.role])
     say(
-        f"serving a simulated chain on {server.url} up to block {server.tip}; stop with Ctrl-C\n"
-        f"  utxoracle price --network regtest --source bitcoind+http://{place}\n"
-        f"  utxoracle price --network regtest --source mempool+http://{place}"
+        f"serving a simulated chain on {server.url} up to block {server.tip}; stop with Ctrl-C"
+        f"{trials}"
     )

@@ -1,14 +1,16 @@
-"""A simulated chain, served as a node and a mempool back end would."""
+"""A simulated chain, served as a node, a mempool stack or electrs would."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import TIMEOUT_MAX, Event
 
 from utxoracle.errors import UsageError
 from utxoracle.simulation.chain import SimulatedChain
+from utxoracle.simulation.role import Role
 from utxoracle.simulation.server import SimulationServer
+from utxoracle.simulation.view import NodeState
 
 
 def serve_simulation(
@@ -21,6 +23,9 @@ def serve_simulation(
     cookie_file: Path | None = None,
     rest: bool = True,
     delay: float = 0.0,
+    role: Role = Role.ALL,
+    node: NodeState | None = None,
+    faults: Sequence[str] = (),
     ready: Callable[[SimulationServer], None],
 ) -> None:
     """Serve a simulated chain until a KeyboardInterrupt.
@@ -34,11 +39,15 @@ def serve_simulation(
         cookie_file: Where to write a fresh cookie that JSON-RPC then wants.
         rest: Whether to answer below `/rest`.
         delay: Seconds that each raw block takes to be read.
+        role: What to play.
+        node: In which state the node is; a healthy one when not given.
+        faults: What goes wrong, each as `KIND[@STEP][*TIMES]`.
         ready: Called once it listens.
 
     Raises:
-        UsageError: The address can't be listened on, there is no block at `tip`, `delay` or
-            `block_every` can't be waited for, or the latter comes without a tip.
+        UsageError: The address can't be listened on, there is no block at `tip`, there is no
+            such fault, `delay` or `block_every` can't be waited for, or the latter comes without
+            a tip.
         StorageError: The cookie can't be written, or would replace something else.
     """
     if block_every is not None:
@@ -49,7 +58,16 @@ def serve_simulation(
     pause = Event()
     try:
         with SimulationServer(
-            chain, host, port, tip=tip, cookie_file=cookie_file, rest=rest, delay=delay
+            chain,
+            host,
+            port,
+            tip=tip,
+            cookie_file=cookie_file,
+            rest=rest,
+            delay=delay,
+            role=role,
+            node=node,
+            faults=faults,
         ) as server:
             ready(server)
             while not pause.wait(block_every):

@@ -2,6 +2,9 @@
 
 import json
 from dataclasses import dataclass, field
+from threading import Event
+
+from utxoracle.simulation.faults import Kind
 
 TEXT = "text/plain"
 JSON = "application/json"
@@ -32,6 +35,19 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How an answer goes wrong on its way.
+
+    Attributes:
+        kind: The way in which it does.
+        healed: Ends the wait of a client that is kept waiting.
+    """
+
+    kind: Kind
+    healed: Event
+
+
+@dataclass(frozen=True)
 class Answer:
     """An answer.
 
@@ -40,12 +56,14 @@ class Answer:
         content_type: As it is sent; None sends no such header.
         body: The bytes.
         headers: Further headers.
+        delivery: How it goes wrong on its way; None where it doesn't.
     """
 
     status: int
     content_type: str | None
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    delivery: Delivery | None = None
 
 
 def compact_json(value: object) -> bytes:

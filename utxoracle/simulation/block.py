@@ -14,7 +14,7 @@ from utxoracle.bitcoin.network import REGTEST
 from utxoracle.bitcoin.scan import COMMITMENT_PREFIX
 from utxoracle.bitcoin.walk import NULL_OUTPOINT
 from utxoracle.simulation.payments import COIN, draw_values
-from utxoracle.simulation.serialise import Transactions, serialise
+from utxoracle.simulation.serialise import COIN_PROGRAM, Transactions, serialise
 from utxoracle.simulation.shapes import draw_shapes
 from utxoracle.simulation.stream import RandomStream
 
@@ -50,6 +50,23 @@ class Body:
     sample: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a block holds behind its coinbase.
+
+    Attributes:
+        raw: The transactions.
+        stripped_size: Length of `raw` without the witnesses.
+        txids: Their txids in internal order.
+        wtxids: Their hashes with the witnesses, likewise.
+    """
+
+    raw: bytes | bytearray
+    stripped_size: int
+    txids: list[bytes]
+    wtxids: list[bytes]
+
+
 def build_body(
     label: str,
     height: int,
@@ -72,20 +89,59 @@ def build_body(
     stream = RandomStream(label)
     shape = draw_shapes(stream, mean)
     transactions = serialise(stream, shape, draw_values(stream, shape.roles, price, noise))
-    own_parents = _spend(stream, transactions, samples)
-    txids, wtxids = _hash(transactions, own_parents)
-    commitment = double_sha256(merkle_root([NULL_HASH, *wtxids]) + NULL_HASH)
-    stripped, coinbase = _coinbase(stream, height, commitment)
-    count = compact_size(len(txids) + 1)
+    contents = hashed(transactions, _spend(stream, transactions, samples))
+    step = max(1, len(contents.txids) // SAMPLE_SIZE)
+    kept = slice(1, 1 + step * SAMPLE_SIZE, step)
+    return complete(contents, stream, height, kept)
+
+
+def hashed(transactions: Transactions, within: dict[int, list[tuple[int, int]]]) -> Contents:
+    """Return the transactions with their hashes.
+
+    Args:
+        transactions: Whole but for the previous txids of `within`, which are filled in.
+        within: For a transaction that spends earlier ones of its own block: where in the body
+            the previous txids are, and which transactions they name.
+    """
+    txids, wtxids = _hash(transactions, within)
     witness_bytes = (transactions.ends - transactions.witnesses - 4 + 2)[transactions.segwit].sum()
-    body_size = len(transactions.body) - int(witness_bytes)
-    return Body(
-        raw=count + coinbase + transactions.body,
-        merkle_root=merkle_root([double_sha256(stripped), *txids]),
-        tx_count=len(txids) + 1,
-        stripped_size=len(count) + len(stripped) + body_size,
-        sample=tuple(txids[:: max(1, len(txids) // SAMPLE_SIZE)][:SAMPLE_SIZE]),
+    return Contents(
+        raw=transactions.body,
+        stripped_size=len(transactions.body) - int(witness_bytes),
+        txids=txids,
+        wtxids=wtxids,
     )
+
+
+def complete(
+    contents: Contents, stream: RandomStream, height: int, kept: slice, *, spendable: bool = False
+) -> Body:
+    """Return the body that has a coinbase before `contents`.
+
+    Args:
+        contents: All other transactions.
+        stream: Where the coinbase's random bytes come from.
+        height: What the coinbase begins with.
+        kept: Which of the txids are for later blocks to spend; the coinbase's is the first.
+        spendable: Whether anyone may spend what the coinbase claims, which is the subsidy alone;
+            otherwise it claims fees of some size as well, and pays them to a random key.
+    """
+    commitment = double_sha256(merkle_root([NULL_HASH, *contents.wtxids]) + NULL_HASH)
+    stripped, coinbase = _coinbase(stream, height, commitment, spendable=spendable)
+    txids = [double_sha256(stripped), *contents.txids]
+    count = compact_size(len(txids))
+    return Body(
+        raw=count + coinbase + contents.raw,
+        merkle_root=merkle_root(txids),
+        tx_count=len(txids),
+        stripped_size=len(count) + len(stripped) + contents.stripped_size,
+        sample=tuple(txids[kept]),
+    )
+
+
+def subsidy_at(height: int) -> int:
+    """Return the satoshis that regtest lets the block at `height` make."""
+    return 50 * COIN >> height // HALVING_INTERVAL
 
 
 def mine_header(prev_hash: bytes, root: bytes, time: int) -> bytes:
@@ -123,8 +179,7 @@ def _spend(
     """Make a share of the inputs spend outputs of this chain.
 
     Returns:
-        For a transaction that spends earlier ones of its own block, whose txids aren't known
-        yet: where in the body the previous txids are, and which transactions they name.
+        What `hashed` is to fill in, as the txids of this very block aren't known yet.
     """
     chained = np.flatnonzero(stream.uniform(len(transactions.prevouts)) < CHAINED_INPUTS)
     far = stream.uniform(len(chained))
@@ -171,13 +226,15 @@ def _hash(
     return txids, wtxids
 
 
-def _coinbase(stream: RandomStream, height: int, commitment: bytes) -> tuple[bytes, bytes]:
+def _coinbase(
+    stream: RandomStream, height: int, commitment: bytes, *, spendable: bool
+) -> tuple[bytes, bytes]:
     """Return a coinbase without and with its witness."""
     random = stream.octets(32)
     script = height_push(height) + b"\x08" + random[:8]
-    fees = int.from_bytes(random[8:11], "little")
-    halvings = height // HALVING_INTERVAL
-    reward = (50 * COIN >> halvings) + fees
+    fees = 0 if spendable else int.from_bytes(random[8:11], "little")
+    payee = COIN_PROGRAM if spendable else b"\x16\x00\x14" + random[12:32]
+    reward = subsidy_at(height) + fees
     middle = (
         b"\x01"
         + NULL_OUTPOINT
@@ -185,8 +242,7 @@ def _coinbase(stream: RandomStream, height: int, commitment: bytes) -> tuple[byt
         + script
         + b"\xff\xff\xff\xff\x02"
         + reward.to_bytes(8, "little")
-        + b"\x16\x00\x14"
-        + random[12:32]
+        + payee
         + bytes(8)
         + b"\x26"
         + COMMITMENT_PREFIX

@@ -14,9 +14,11 @@ from utxoracle.bitcoin.header import HEADER_SIZE
 from utxoracle.errors import BlockNotFound
 from utxoracle.simulation.block import REACH, Body, build_body, mine_header, weight_of
 from utxoracle.simulation.cache import BlockCache
+from utxoracle.simulation.funding import Funding
 from utxoracle.simulation.genesis import GENESIS_TIME, genesis_block
 from utxoracle.simulation.options import SimulationOptions
-from utxoracle.simulation.timeline import Moment, draw_timeline
+from utxoracle.simulation.regtest import build_regtest_body
+from utxoracle.simulation.timeline import Moment, Timeline, draw_timeline
 
 CACHE_BYTES = 256 * 1024 * 1024
 
@@ -51,6 +53,9 @@ class BlockFacts:
 class SimulatedChain:
     """A regtest chain whose true price is known; block 0 is regtest's own, then comes a gap.
 
+    With the option `regtest` there is no gap, and a real node takes the blocks. Payments, and true
+    prices other than that of the start, then begin hundreds of blocks behind the first.
+
     Blocks are made when they are first asked for, with all those before them. Their facts are
     kept; their bytes only up to `cache_bytes`, and made again when needed. A chain and its
     branches share both. Safe to use from several threads. Hashes are 64 lower-case hex digits.
@@ -67,8 +72,12 @@ class SimulatedChain:
         text = str(replace(options, days=1))
         self._label = f"utxoracle simulation/{text}"
         self._timeline = draw_timeline(options, self._label)
+        self._funding = None
+        if options.regtest:
+            self._funding = Funding(options, self._label, self._timeline.prices)
+            self._timeline = self._funding.lead_in(self._timeline)
         self.first_height = options.start_height
-        self.tip_height = options.start_height + len(self._timeline.times) - 1
+        self.tip_height = self.first_height + len(self._timeline.times) - 1
         self._cache = BlockCache(cache_bytes)
         self._genesis = genesis_block()
         self._genesis_hash = double_sha256(self._genesis[:HEADER_SIZE])
@@ -92,6 +101,10 @@ class SimulatedChain:
         it has at least as many blocks. The same branch of the same chain is the same chain, while
         a branch of that branch, at whatever height, is another.
 
+        With the option `regtest` it pays for the same things as the chain, at prices that aren't
+        below the chain's, since it has no other coins: none above the chain's tip. One from below
+        the first payment has the times and prices of the chain.
+
         Raises:
             BlockNotFound: The chain has no block at `height`, or it is block 0.
         """
@@ -99,14 +112,8 @@ class SimulatedChain:
         # Whatever isn't set below is shared, the cache and the lock among them.
         branch = copy(self)
         branch._label = f"{self._label}/branch {height}"
-        before = None
-        if height == self.first_height:
-            branch._trunk = None
-        else:
-            branch._trunk = self._owner(height - 1)
-            before = Moment(self.time_at(height - 1), self.price_at(height - 1))
-        least = self.tip_height - height + 1
-        branch._timeline = draw_timeline(self.options, branch._label, before, least)
+        branch._trunk = None if height == self.first_height else self._owner(height - 1)
+        branch._timeline = self._branch_timeline(height, branch._label)
         branch.tip_height = height + len(branch._timeline.times) - 1
         branch._own_height = height
         branch._facts = []
@@ -185,7 +192,8 @@ class SimulatedChain:
         Raises:
             BlockNotFound: The chain has no block there.
         """
-        first = min(height, max(self.first_height, height - MEDIAN_SPAN + 1))
+        lowest = 0 if self.first_height == 1 else self.first_height
+        first = min(height, max(lowest, height - MEDIAN_SPAN + 1))
         return median_high([self.time_at(one) for one in range(first, height + 1)])
 
     def price_at(self, height: int) -> float:
@@ -229,6 +237,23 @@ class SimulatedChain:
                 if progress:
                     progress(made + 1, last - self._own_height + 1)
 
+    def _branch_timeline(self, height: int, label: str) -> Timeline:
+        """Return the timeline of a branch from `height` on."""
+        heights = range(height, self.tip_height + 1)
+        if self._funding and height < self._funding.first_payment:
+            return Timeline(
+                times=np.array([self.time_at(one) for one in heights]),
+                prices=np.array([self.price_at(one) for one in heights]),
+            )
+        before = None
+        if height > self.first_height:
+            before = Moment(self.time_at(height - 1), self.price_at(height - 1))
+        timeline = draw_timeline(self.options, label, before, len(heights))
+        if self._funding:
+            prices = self._funding.mirror(height, timeline.prices)
+            timeline = replace(timeline, prices=prices)
+        return timeline
+
     def _append(self, height: int) -> None:
         is_first = height == self.first_height
         prev_hash = self._hash_before_first if is_first else self.facts_at(height - 1).hash
@@ -248,12 +273,17 @@ class SimulatedChain:
 
     def _body(self, height: int) -> Body:
         """Return the body of one of the chain's own blocks."""
+        label, price = f"{self._label}/{height}", self.price_at(height)
+        if self._funding:
+            return build_regtest_body(
+                self._funding, label, height, price, lambda one: self.facts_at(one).sample
+            )
         before = range(max(self.first_height, height - REACH), height)
         return build_body(
-            f"{self._label}/{height}",
+            label,
             height,
             mean=self.options.transactions,
-            price=self.price_at(height),
+            price=price,
             noise=self.options.noise,
             samples=[self.facts_at(one).sample for one in reversed(before)],
         )

@@ -1,9 +1,10 @@
-"""The routes below `/simulation/`: by them the chain is moved, and told what was asked."""
+"""The routes below `/simulation/`: by them the chain is moved, and faults are set."""
 
 import json
 from collections import deque
+from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from utxoracle.errors import UsageError
 from utxoracle.simulation.answers import JSON, Answer, Request, compact_json
@@ -34,17 +35,32 @@ class RequestLog:
         return lines
 
 
+class Faulty(Protocol):
+    """Something whose faults can be set."""
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults that are left."""
+        ...
+
+    def set_faults(self, faults: Sequence[str]) -> None:
+        """Replace the faults."""
+        ...
+
+
 class ControlRoutes:
     """Answers for everything below `/simulation/`.
 
     Args:
         served: The chain, for `/simulation/tip` and `/simulation/fork`.
         log: What `/simulation/requests` tells.
+        server: What `/simulation/faults` is about.
     """
 
-    def __init__(self, served: ServedChain, log: RequestLog) -> None:
+    def __init__(self, served: ServedChain, log: RequestLog, server: Faulty) -> None:
         self._served = served
         self._log = log
+        self._server = server
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to a request, after having done what it orders."""
@@ -58,6 +74,10 @@ class ControlRoutes:
                 case "fork" if is_post:
                     self._fork(json.loads(request.body))
                     return self._tip()
+                case "faults":
+                    if is_post:
+                        self._set_faults(json.loads(request.body))
+                    return Answer(200, JSON, compact_json({"faults": self._server.faults}))
                 case "requests" if is_post:
                     return Answer(200, JSON, compact_json({"requests": self._log.take()}))
         except (UsageError, ValueError) as error:
@@ -88,3 +108,12 @@ class ControlRoutes:
                 self._served.fork(height, tip)
             case _:
                 raise UsageError('the body must be {"height": N, "tip": N}')
+
+    def _set_faults(self, order: Any) -> None:
+        match order:
+            case {"faults": [*faults], **others} if not others and all(
+                isinstance(fault, str) for fault in faults
+            ):
+                self._server.set_faults(faults)
+            case _:
+                raise UsageError('the body must be {"faults": ["KIND@STEP*TIMES", ...]}')

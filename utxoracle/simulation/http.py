@@ -5,15 +5,19 @@ import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from utxoracle.errors import UsageError
 from utxoracle.simulation.answers import JSON, Answer, Request, compact_json
+from utxoracle.simulation.delivery import SENDERS, send_whole
+from utxoracle.simulation.faults import Kind
 
 MOST_BODY = 1_000_000
 IDLE_SECONDS = 70
+REFUSE_SECONDS = 3.0
+POLL_SECONDS = 0.05
 
 
 def listen(host: str, port: int) -> "HttpServer":
@@ -49,17 +53,88 @@ class HttpServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    # Some versions of Python would share the port with whoever else does.
+    allow_reuse_port = False
     answer: Callable[[Request], Answer]
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._open: set[socket.socket] = set()
         self._open_lock = Lock()
+        self._refuse_lock = Lock()
+        self._healed = Event()
+        self._listens = Event()
+        self._refused = Event()
+        self._ends = False
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, handler)
+        super().__init__(address, handler, bind_and_activate=False)
+        # Bound, but deaf: it keeps the port while connections are refused.
+        self._keeper = socket.socket(self.address_family, self.socket_type)
+        try:
+            self.server_bind()
+            self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._keeper.bind(self.server_address)
+            self.server_activate()
+        except BaseException:
+            self.server_close()
+            raise
 
     def server_bind(self) -> None:
         """Bind without looking up one's own name, which can wait for a name server."""
         TCPServer.server_bind(self)
+
+    def server_activate(self) -> None:
+        """Listen."""
+        super().server_activate()
+        self._listens.set()
+
+    def server_close(self) -> None:
+        """Give the port up."""
+        super().server_close()
+        self._keeper.close()
+
+    def run(self) -> None:
+        """Answer requests until `end`, but for the times when connections are refused."""
+        while not self._ends:
+            self.serve_forever(POLL_SECONDS)
+            if not self._ends:
+                self._stay_away()
+        self._refused.set()
+
+    def end(self) -> None:
+        """Make `run` return; a time of refusing must be healed for that."""
+        self._ends = True
+        self.shutdown()
+
+    def refuse(self, healed: Event) -> None:
+        """Stop listening and drop all connections, for REFUSE_SECONDS or until it is healed."""
+        with self._refuse_lock:
+            if healed.is_set():
+                return
+            is_first = self._listens.is_set()
+            if is_first:
+                self._healed = healed
+                self._refused.clear()
+                self._listens.clear()
+        if is_first:
+            self.shutdown()
+        self._refused.wait()
+
+    def wait_until_it_listens(self) -> None:
+        """Wait for the end of a time of refusing that was healed."""
+        # Whoever comes later finds it healed.
+        with self._refuse_lock:
+            pass
+        self._listens.wait()
+
+    def _stay_away(self) -> None:
+        self.socket.close()
+        self.drop_connections()
+        self._refused.set()
+        self._healed.wait(REFUSE_SECONDS)
+        if not self._ends:
+            self.socket = socket.socket(self.address_family, self.socket_type)
+            self.server_bind()
+            self.server_activate()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember a new connection, and answer it in a thread."""
@@ -132,12 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server.answer(request))
 
     def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        if answer.content_type is not None:
-            self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers:
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
+        delivery = answer.delivery
+        if delivery is None or self.command == "HEAD":
+            send_whole(self, answer)
+        elif delivery.kind is Kind.REFUSE:
+            self.close_connection = True
+            self.server.refuse(delivery.healed)
+        else:
+            SENDERS[delivery.kind](self, answer, delivery.healed)

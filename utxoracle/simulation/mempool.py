@@ -1,16 +1,16 @@
-"""The routes of a mempool back end that this program uses, answered as the real one does."""
+"""The routes of a mempool back end that clients use, answered as the real one does."""
 
 import re
-from collections.abc import Callable
 from typing import ClassVar
 
-from utxoracle.bitcoin.encoding import hash_to_hex
-from utxoracle.bitcoin.header import parse_header
-from utxoracle.bitcoin.scan import hash_transactions
-from utxoracle.bitcoin.walk import walk
 from utxoracle.errors import BlockNotFound
 from utxoracle.simulation.answers import JSON, OCTETS, TEXT, Answer, Request, compact_json
+from utxoracle.simulation.bitcoind import chain_tips
 from utxoracle.simulation.exchange import RATES, ExchangePrices
+from utxoracle.simulation.facts import block_facts, txids_of
+from utxoracle.simulation.faults import Step
+from utxoracle.simulation.routes import Route, find_route, route, step_of
+from utxoracle.simulation.transactions import summary_of, transactions_of
 from utxoracle.simulation.view import BlockPlace, ChainView, ReadBlock
 
 PREFIX = "/api/v1"
@@ -18,9 +18,11 @@ FRONT_END_PREFIX = "/api"
 UTF8 = "; charset=utf-8"
 HTML = "text/html" + UTF8
 
-POW_LIMIT_DIFFICULTY = 4.656542373906925e-10
+BLOCKS_PER_PAGE = 15
+TRANSACTIONS_PER_PAGE = 10
 
 BLOCK_HASH = re.compile(r"[0-9a-fA-F]{64}")
+NUMBER = re.compile(r"[0-9]{1,10}")
 
 BACKEND_INFO = {
     "hostname": "simulation",
@@ -53,77 +55,91 @@ class _Failed(Exception):
 
 
 class MempoolRoutes:
-    """Answers for everything below `/api`, both as the back end and as the front end does.
+    """Answers for everything below `/api/v1`, as the back end does.
 
-    The front end takes `/api/X` for `/api/v1/X`. The true price plays the exchanges', as on
-    mainnet: a back end of a test network has none.
+    The true price plays the exchanges', as on mainnet: a back end of a test network has none.
 
     Args:
         view: The chain as it is known when the request comes.
         read_block: Gives a raw block to send.
+        has_front_end: Whether `/api/X` is taken for `/api/v1/X`, as the front end does.
+        is_esplora: Whether it leaves blocks to electrs (`BACKEND=esplora`).
     """
 
-    def __init__(self, view: ChainView, read_block: ReadBlock) -> None:
+    def __init__(
+        self,
+        view: ChainView,
+        read_block: ReadBlock,
+        *,
+        has_front_end: bool = False,
+        is_esplora: bool = False,
+    ) -> None:
         self._view = view
         self._read_block = read_block
+        self._has_front_end = has_front_end
+        self._is_esplora = is_esplora
+
+    def step_of(self, request: Request) -> Step | None:
+        """Return the step of the route that is asked for, if it is at one."""
+        return step_of(self._routes, self._path_of(request).removeprefix(PREFIX))
 
     def answer(self, request: Request) -> Answer:
         """Return the answer to a GET."""
+        path = self._path_of(request)
+        found = find_route(self._routes, path.removeprefix(PREFIX))
+        if found is None:
+            return no_such_route(request.method, path)
+        one, groups = found
+        try:
+            return one.handler(self, request, *groups)
+        except _Failed as error:
+            return _error(request, error.status, str(error))
+
+    @property
+    def _routes(self) -> tuple[Route, ...]:
+        return self._OWN_ROUTES if self._is_esplora else self._OWN_ROUTES + self._NODE_ROUTES
+
+    def _path_of(self, request: Request) -> str:
+        """Return the path as the back end gets to see it."""
         path = request.path
-        if not path.startswith(PREFIX + "/") and path.startswith(FRONT_END_PREFIX + "/"):
-            path = PREFIX + path.removeprefix(FRONT_END_PREFIX)
-        route = path.removeprefix(PREFIX) if path.startswith(PREFIX + "/") else ""
-        for pattern, handler in self._ROUTES:
-            if found := pattern.fullmatch(route):
-                try:
-                    return handler(self, request, *found.groups())
-                except _Failed as error:
-                    return _error(request, error.status, str(error))
-        return no_such_route("GET", path)
+        if self._has_front_end and not path.startswith(PREFIX + "/"):
+            return PREFIX + path.removeprefix(FRONT_END_PREFIX)
+        return path
 
     def _tip_height(self, _: Request) -> Answer:
         return Answer(200, TEXT + UTF8, str(self._view.tip).encode())
 
     def _tip_hash(self, _: Request) -> Answer:
-        return Answer(200, TEXT + UTF8, self._view.chain.hash_at(self._view.tip).encode())
+        self._ask_node("Failed to get hash at tip")
+        return Answer(200, TEXT + UTF8, self._view.tip_hash.encode())
 
     def _block_height(self, _: Request, height: str) -> Answer:
-        failure = _Failed(500, "Failed to get block at height")
-        if not re.fullmatch(r"[0-9]{1,10}", height):
-            raise failure
+        message = "Failed to get block at height"
+        self._ask_node(message)
+        if not NUMBER.fullmatch(height):
+            raise _Failed(500, message)
         try:
             return Answer(200, HTML, self._view.hash_at(int(height)).encode())
         except BlockNotFound:
-            raise failure from None
+            raise _Failed(500, message) from None
 
     def _block(self, _: Request, block_hash: str) -> Answer:
-        place = self._find(block_hash, "Failed to get block")
-        chain, height = place.chain, place.height
-        header = parse_header(chain.header(height))
-        raw = chain.raw_block(height)
-        weight, tx_count = (
-            (4 * len(raw), 1)
-            if height == 0
-            else (chain.facts_at(height).weight, chain.facts_at(height).tx_count)
-        )
-        facts = {
-            "id": header.hash,
-            "height": height,
-            "version": int.from_bytes(raw[:4], "little"),
-            "timestamp": header.time,
-            "bits": header.bits,
-            "nonce": int.from_bytes(raw[76:80], "little"),
-            "difficulty": POW_LIMIT_DIFFICULTY,
-            "merkle_root": hash_to_hex(header.merkle_root),
-            "tx_count": tx_count,
-            "size": len(raw),
-            "weight": weight,
-            "previousblockhash": header.prev_hash if height else None,
-            "mediantime": chain.median_time_at(height),
-            **self._standing(place),
-            "extras": {"header": raw[:80].hex()},
-        }
-        return Answer(200, JSON + UTF8, compact_json(facts))
+        return _json(self._block_of(self._find(block_hash, "Failed to get block")))
+
+    def _blocks(self, _: Request, height: str | None = None) -> Answer:
+        if height is None:
+            newest = self._view.tip
+        elif NUMBER.fullmatch(height) and int(height) <= self._view.tip:
+            newest = int(height)
+        else:
+            return _json([])
+        heights = range(newest, max(newest - BLOCKS_PER_PAGE, -1), -1)
+        places = [self._view.place_at(one) for one in heights if self._view.has(one)]
+        return _json([self._block_of(place) for place in places])
+
+    def _block_of(self, place: BlockPlace) -> dict[str, object]:
+        extras = {"extras": {"header": place.header.hex()}}
+        return block_facts(place) | self._standing(place) | extras
 
     def _standing(self, place: BlockPlace) -> dict[str, object]:
         """Return what tells a stale block, and the best chain's block at its height."""
@@ -135,21 +151,32 @@ class MempoolRoutes:
         return {"stale": 1, "canonical": self._view.hash_at(place.height)}
 
     def _header(self, _: Request, block_hash: str) -> Answer:
-        place = self._find(block_hash, "Failed to get block header")
-        return Answer(200, TEXT + UTF8, place.chain.header(place.height).hex().encode())
+        place = self._find_at_node(block_hash, "Failed to get block header")
+        return Answer(200, TEXT + UTF8, place.header.hex().encode())
 
     def _raw(self, _: Request, block_hash: str) -> Answer:
-        place = self._find(block_hash, "Failed to get raw block")
+        message = "Failed to get raw block"
+        place = self._find_at_node(block_hash, message)
+        if self._view.is_pruned(place):
+            raise _Failed(500, message)
         return Answer(200, OCTETS, self._read_block(place))
 
     def _txids(self, _: Request, block_hash: str) -> Answer:
-        place = self._find(block_hash, "Failed to get txids for block")
-        raw = place.chain.raw_block(place.height)
-        txids = [hash_to_hex(txid) for txid in hash_transactions(raw, walk(raw))]
-        return Answer(200, JSON + UTF8, compact_json(txids))
+        return _json(txids_of(self._find_at_node(block_hash, "Failed to get txids for block")))
+
+    def _txs(self, _: Request, block_hash: str, start: str = "0") -> Answer:
+        place = self._find_at_node(block_hash, "Failed to get block transactions")
+        first = int(start) if NUMBER.fullmatch(start) else 0
+        return _json(transactions_of(place, first, TRANSACTIONS_PER_PAGE))
+
+    def _summary(self, _: Request, block_hash: str) -> Answer:
+        return _json(summary_of(self._find(block_hash, "Failed to get block summary")))
+
+    def _chain_tips(self, _: Request) -> Answer:
+        return _json(chain_tips(self._view))
 
     def _prices(self, _: Request) -> Answer:
-        return Answer(200, JSON + UTF8, compact_json(ExchangePrices(self._view).latest()))
+        return _json(ExchangePrices(self._view).latest())
 
     def _historical_price(self, request: Request) -> Answer:
         currency = request.query.get("currency")
@@ -164,10 +191,24 @@ class MempoolRoutes:
             else exchange.all(currency)
         )
         rates = {f"USD{name}": rate for name, rate in RATES.items()}
-        return Answer(200, JSON + UTF8, compact_json({"prices": prices, "exchangeRates": rates}))
+        return _json({"prices": prices, "exchangeRates": rates})
 
     def _backend_info(self, _: Request) -> Answer:
-        return Answer(200, JSON + UTF8, compact_json(BACKEND_INFO))
+        return _json(BACKEND_INFO | {"backend": "esplora" if self._is_esplora else "none"})
+
+    def _ask_node(self, failure: str) -> None:
+        """Do nothing, unless the node is still loading.
+
+        Raises:
+            _Failed: It is.
+        """
+        if self._view.node.loading:
+            raise _Failed(500, failure)
+
+    def _find_at_node(self, block_hash: str, failure: str) -> BlockPlace:
+        """Return where a block stands that the back end asks its node for; see `_find`."""
+        self._ask_node(failure)
+        return self._find(block_hash, failure)
 
     def _find(self, block_hash: str, failure: str) -> BlockPlace:
         """Return where a block stands.
@@ -182,17 +223,26 @@ class MempoolRoutes:
         except BlockNotFound:
             raise _Failed(500, failure) from None
 
-    _ROUTES: ClassVar[tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...]] = (
-        (re.compile(r"/blocks/tip/height"), _tip_height),
-        (re.compile(r"/blocks/tip/hash"), _tip_hash),
-        (re.compile(r"/block-height/([^/]+)"), _block_height),
-        (re.compile(r"/block/([^/]+)"), _block),
-        (re.compile(r"/block/([^/]+)/header"), _header),
-        (re.compile(r"/block/([^/]+)/raw"), _raw),
-        (re.compile(r"/block/([^/]+)/txids"), _txids),
-        (re.compile(r"/prices"), _prices),
-        (re.compile(r"/historical-price"), _historical_price),
-        (re.compile(r"/backend-info"), _backend_info),
+    # What the back end answers in every mode, and what it leaves to electrs in one.
+    _OWN_ROUTES: ClassVar[tuple[Route, ...]] = (
+        route(r"/blocks/tip/height", Step.TIP, _tip_height),
+        route(r"/block/([^/]+)", Step.TIP, _block),
+        route(r"/block/([^/]+)/summary", None, _summary),
+        route(r"/blocks", None, _blocks),
+        route(r"/blocks/([^/]+)", None, _blocks),
+        route(r"/chain-tips", None, _chain_tips),
+        route(r"/prices", Step.PRICE, _prices),
+        route(r"/historical-price", Step.PRICE, _historical_price),
+        route(r"/backend-info", None, _backend_info),
+    )
+    _NODE_ROUTES: ClassVar[tuple[Route, ...]] = (
+        route(r"/blocks/tip/hash", Step.TIP, _tip_hash),
+        route(r"/block-height/([^/]+)", Step.HASH, _block_height),
+        route(r"/block/([^/]+)/header", Step.HEADER, _header),
+        route(r"/block/([^/]+)/raw", Step.BLOCK, _raw),
+        route(r"/block/([^/]+)/txids", None, _txids),
+        route(r"/block/([^/]+)/txs", None, _txs),
+        route(r"/block/([^/]+)/txs/([^/]+)", None, _txs),
     )
 
 
@@ -201,6 +251,10 @@ def no_such_route(method: str, path: str) -> Answer:
     safe = path.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     page = NOT_FOUND_PAGE.format(method=method, path=safe)
     return Answer(404, HTML, page.encode())
+
+
+def _json(value: object) -> Answer:
+    return Answer(200, JSON + UTF8, compact_json(value))
 
 
 def _error(request: Request, status: int, message: str) -> Answer:

@@ -1,6 +1,7 @@
 """The bytes of a block's transactions, all laid out at once."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,12 @@ SEQUENCE = b"\xfd\xff\xff\xff"
 SIGNATURE = (b"\x48\x30\x45\x02\x21\x00", 32, b"\x02\x20", 32, b"\x01")
 PUBLIC_KEY = (b"\x21\x02", 32)
 
+# OP_TRUE: a script that anyone satisfies, with no signature.
+COIN_SCRIPT = b"\x51"
+COIN_WITNESS = b"\x01\x01" + COIN_SCRIPT
+COIN_PROGRAM = b"\x22\x00\x20" + sha256(COIN_SCRIPT).digest()
+"""The output script, with its length before it, of a coin that anyone may spend."""
+
 SEGWIT_INPUT = _piece(*OUTPOINT, b"\x00", SEQUENCE)
 INPUTS = {
     shapes.LEGACY: _piece(*OUTPOINT, b"\x6b", *SIGNATURE, *PUBLIC_KEY, SEQUENCE),
@@ -56,6 +63,7 @@ INPUTS = {
     shapes.SCRIPT_HASH: SEGWIT_INPUT,
     shapes.TAPROOT: SEGWIT_INPUT,
     shapes.TAPSCRIPT: SEGWIT_INPUT,
+    shapes.COIN_INPUT: SEGWIT_INPUT,
 }
 KEY_WITNESS = _piece(b"\x02", *SIGNATURE, *PUBLIC_KEY)
 MULTISIG = (b"\x69\x52", *PUBLIC_KEY, *PUBLIC_KEY, *PUBLIC_KEY, b"\x53\xae")
@@ -68,6 +76,7 @@ WITNESSES = {
     shapes.TAPROOT: _piece(b"\x01\x40", 64),
     # What a tapscript's witness begins with; its script and the control block follow.
     shapes.TAPSCRIPT: _piece(b"\x03\x40", 64, b"\xfd", 2),
+    shapes.COIN_INPUT: _piece(COIN_WITNESS),
 }
 OUTPUTS = {
     shapes.P2PKH: _piece(8, b"\x19\x76\xa9\x14", 20, b"\x88\xac"),
@@ -76,6 +85,7 @@ OUTPUTS = {
     shapes.P2WSH: _piece(8, b"\x22\x00\x20", 32),
     shapes.P2TR: _piece(8, b"\x22\x51\x20", 32),
     shapes.OP_RETURN: _piece(8, b"\x22\x6a\x20", 32),
+    shapes.COIN_OUTPUT: _piece(8, COIN_PROGRAM),
 }
 VERSION = _piece(b"\x02\x00\x00\x00")
 VERSION_SEGWIT = _piece(b"\x02\x00\x00\x00\x00\x01")

@@ -1,22 +1,24 @@
-"""A server that plays bitcoind and the mempool back end over a simulated chain."""
+"""A server that plays bitcoind, the mempool stack and electrs over a simulated chain."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from threading import TIMEOUT_MAX, Event, Thread
+from threading import TIMEOUT_MAX, Event, Lock, Thread
+from time import monotonic
 from types import TracebackType
 
 from utxoracle.errors import StorageError, UsageError
 from utxoracle.simulation.answers import Answer, Request
-from utxoracle.simulation.bitcoind import HTML, BitcoindRoutes
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.control import CONTROL_PREFIX, ControlRoutes, RequestLog
 from utxoracle.simulation.cookie import Cookie
+from utxoracle.simulation.faults import Fault, Faults, Kind
 from utxoracle.simulation.http import listen, place_of
-from utxoracle.simulation.mempool import MempoolRoutes, no_such_route
-from utxoracle.simulation.view import BlockPlace, ServedChain
+from utxoracle.simulation.player import Player
+from utxoracle.simulation.role import Role
+from utxoracle.simulation.spoil import spoilt_answer, spoilt_view, with_flipped_witness
+from utxoracle.simulation.view import BlockPlace, NodeState, ReadBlock, ServedChain
 
 LOOPBACK = "127.0.0.1"
-NO_SUCH_REST = Answer(404, HTML, b"")
-"""What bitcoind says below `/rest` where REST is switched off."""
 
 
 class SimulationServer:
@@ -25,7 +27,9 @@ class SimulationServer:
     `GET /simulation/tip` tells the tip and `POST /simulation/tip` moves it, with
     `{"height": N}` or `{"by": 1}`. `POST /simulation/fork` with `{"height": H, "tip": T}` does
     what `fork` does. `POST /simulation/requests` tells all requests since it was last asked, the
-    oldest first and at most the 10,000 newest, without those below `/simulation/`.
+    oldest first and at most the 10,000 newest, without those below `/simulation/`. `GET
+    /simulation/faults` tells the faults that are left, and `POST /simulation/faults` with
+    `{"faults": ["half@block*2"]}` does what `set_faults` does.
 
     Args:
         chain: What to serve.
@@ -38,13 +42,17 @@ class SimulationServer:
             another cookie is written over.
         rest: Whether to answer below `/rest`, which bitcoind only does with rest=1.
         delay: Seconds that each raw block takes to be read, as from a busy server.
+        role: What to play.
+        node: In which state the node is.
+        faults: What goes wrong, each as `KIND[@STEP][*TIMES]`; see `set_faults`.
 
     Attributes:
         url: `http://host:port`.
+        role: What it plays.
 
     Raises:
-        UsageError: The address can't be listened on, the chain has no block at `tip`, or
-            `delay` can't be waited for.
+        UsageError: The address can't be listened on, the chain has no block at `tip`, there is
+            no such fault, or `delay` can't be waited for.
         StorageError: `cookie_file` holds something else, or can't be written.
     """
 
@@ -60,14 +68,18 @@ class SimulationServer:
         cookie_file: Path | None = None,
         rest: bool = True,
         delay: float = 0.0,
+        role: Role = Role.ALL,
+        node: NodeState | None = None,
+        faults: Sequence[str] = (),
     ) -> None:
         # Written this way round so that NaN is refused too.
         if not 0 <= delay <= TIMEOUT_MAX:
             raise UsageError(f"no block can be sent after {delay} seconds: give another delay")
-        self._served = ServedChain(chain, tip)
+        self._served = ServedChain(chain, tip, node)
         self._log = RequestLog()
-        self._control = ControlRoutes(self._served, self._log)
-        self._rest = rest
+        self._faults = Faults(map(Fault.parse, faults))
+        self._faults_lock = Lock()
+        self._control = ControlRoutes(self._served, self._log, self)
         self._delay = delay
         self._closing = Event()
         self._thread: Thread | None = None
@@ -81,7 +93,8 @@ class SimulationServer:
                 self._server.server_close()
                 raise
             credentials.append(self._cookie.content)
-        self._credentials = tuple(credentials)
+        self.role = role
+        self._player = Player(role, tuple(credentials), rest, monotonic())
         self._server.answer = self._answer
         self.url = f"http://{place_of(host, self._server.server_address[1])}"
 
@@ -117,17 +130,38 @@ class SimulationServer:
         """
         self._served.fork(height, tip)
 
+    @property
+    def faults(self) -> list[str]:
+        """The faults that are left, as they are written."""
+        return self._faults.left
+
+    def set_faults(self, faults: Sequence[str]) -> None:
+        """Replace the faults, none making it a healthy server.
+
+        Each is `KIND[@STEP][*TIMES]`, and the first one that fits a request counts. When this
+        returns, connections are taken, and clients that were kept waiting are being let go.
+
+        Raises:
+            UsageError: There is no such fault; then the old ones stay.
+        """
+        new = Faults([Fault.parse(one) for one in faults])
+        with self._faults_lock:
+            self._faults.healed.set()
+            self._faults = new
+        self._server.wait_until_it_listens()
+
     def start(self) -> None:
         """Answer requests in a thread of its own."""
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = Thread(target=self._server.run, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Remove the cookie, stop answering and drop all connections."""
         if self._cookie:
             self._cookie.remove()
+        self._faults.healed.set()
         if self._thread is not None:
-            self._server.shutdown()
+            self._server.end()
             self._thread.join()
             self._thread = None
         self._server.server_close()
@@ -152,15 +186,26 @@ class SimulationServer:
         # One view for all of an answer, so that a fork meanwhile can't get into it.
         view = self._served.view
         self._log.record(request)
-        if request.method == "POST":
-            if request.path == "/":
-                return BitcoindRoutes(view, self._read_block, self._credentials).rpc(request)
-        elif request.path.startswith("/rest/"):
-            routes = BitcoindRoutes(view, self._read_block, self._credentials)
-            return routes.rest(request) if self._rest else NO_SUCH_REST
-        elif request.path.startswith("/api/"):
-            return MempoolRoutes(view, self._read_block).answer(request)
-        return no_such_route(request.method, request.path)
+        faults = self._faults
+        interface = self._player.interface(request, view, self._read_block)
+        fault = faults.take(interface.step_of(request))
+        if fault is None:
+            return interface.answer(request)
+        spoilt = spoilt_view(view, self._served, fault.kind)
+        read_block = self._reader(fault.kind)
+        answer = self._player.interface(request, spoilt, read_block).answer(request)
+        return spoilt_answer(
+            answer,
+            fault.kind,
+            request=request,
+            port=self._server.server_address[1],
+            healed=faults.healed,
+        )
+
+    def _reader(self, kind: Kind) -> ReadBlock:
+        if kind is not Kind.FLIP_WITNESS:
+            return self._read_block
+        return lambda place: with_flipped_witness(self._read_block(place))
 
     def _read_block(self, place: BlockPlace) -> bytes:
         if self._delay:

@@ -21,13 +21,14 @@ SPECIAL_ROLES = np.array([CHANGE, CHANGE, CHANGE, CHANGE, NOTHING, DUST, DUST], 
 # … and the others are for that.
 OTHER_ROLES = np.array([PAYMENT, PAYMENT, PAYMENT, CHANGE, CHANGE, CHANGE, CHANGE], np.int64)
 
-LEGACY, NESTED, KEY_HASH, SCRIPT_HASH, TAPROOT, TAPSCRIPT = range(6)
-"""What an input spends: P2PKH, P2WPKH in P2SH, P2WPKH, P2WSH, P2TR by key, P2TR by a script."""
+LEGACY, NESTED, KEY_HASH, SCRIPT_HASH, TAPROOT, TAPSCRIPT, COIN_INPUT = range(7)
+"""What an input spends: P2PKH, P2WPKH in P2SH, P2WPKH, P2WSH, P2TR by key, P2TR by a script, and
+a P2WSH that anyone may spend, which is never drawn but put in place of the others."""
 
 INPUT_WEIGHTS = np.array([14, 8, 52, 4, 22], np.float64)
 MIXED_INPUTS = 0.05
 
-P2PKH, P2SH, P2WPKH, P2WSH, P2TR, OP_RETURN = range(6)
+P2PKH, P2SH, P2WPKH, P2WSH, P2TR, OP_RETURN, COIN_OUTPUT = range(7)
 OUTPUT_WEIGHTS = np.array([14, 14, 46, 4, 22], np.float64)
 
 SMALLEST_SCRIPT = 404
@@ -42,9 +43,9 @@ class Shapes:
     Attributes:
         inputs: int64[n], each transaction's number of inputs.
         outputs: int64[n], each transaction's number of outputs.
-        input_kinds: int64[sum of inputs], LEGACY … TAPSCRIPT, transaction after transaction.
+        input_kinds: int64[sum of inputs], LEGACY … COIN_INPUT, transaction after transaction.
         script_sizes: int64[sum of inputs], bytes of the script that a TAPSCRIPT input reveals.
-        output_kinds: int64[sum of outputs], P2PKH … OP_RETURN.
+        output_kinds: int64[sum of outputs], P2PKH … COIN_OUTPUT.
         roles: int64[sum of outputs], PAYMENT … NOTHING.
         segwit: bool[n], whether any input has a witness.
     """

@@ -129,7 +129,9 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(refused):
 
 
 def test_an_unreachable_source_is_exit_code_3(refused):
-    assert "refused the connection" in refused(3, "price", "--source", "mempool+http://127.0.0.1:9")
+    source = "mempool+http://127.0.0.1:9"
+    line = refused(3, "price", "--source", source, UTXORACLE_RETRIES="0")
+    assert "refused the connection" in line
 
 
 def test_blocks_of_another_network_are_exit_code_4(refused, tmp_path):

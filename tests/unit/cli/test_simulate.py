@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import RemoteDisconnected
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.options import SimulationOptions
+from utxoracle.simulation.role import Role
 
 SECONDS = 30
 SMALL = ["--seed=3", "--days=1", "--transactions=5", "--blocks-per-day=24"]
@@ -45,12 +47,26 @@ def test_the_same_options_write_the_same_bytes(utxoracle, tmp_path):
     assert one == two
 
 
+def test_a_chain_for_a_real_node_is_written_from_block_1_on(utxoracle, tmp_path):
+    done = utxoracle("simulate", *SMALL, "--regtest", "-o", "blocks")
+    assert done.returncode == 0, done.stderr
+    chain = SimulatedChain(
+        SimulationOptions(seed=3, days=1, transactions=5, blocks_per_day=24, regtest=True)
+    )
+    blocks = [tmp_path / "blocks" / f"{one}.bin" for one in range(1, chain.tip_height + 1)]
+    assert done.stdout == f"wrote {len(blocks)} blocks and index.csv to blocks\n"
+    assert blocks[0].read_bytes() == chain.raw_block(1)
+    assert blocks[-1].read_bytes() == chain.raw_block(chain.tip_height)
+
+
 @pytest.mark.parametrize(
     ("exit_code", "arguments", "message"),
     [
         (2, [], "nothing to do"),
         (2, ["-o", "blocks", "--days", "0"], "simulation option days"),
         (2, ["-o", "blocks", "--price", "nan"], "simulation option price"),
+        (2, ["-o", "blocks", "--regtest", "--transactions=3000"], "13,075 BTC pay for"),
+        (2, ["-o", "blocks", "--regtest", "--start-height=2"], "start_height must be 1 with"),
         (2, ["--serve", "--port", "0", "--tip", "1"], "the tip can be moved to"),
         (2, ["--serve", "--port", "0", "--block-every", "1"], "give --tip"),
         (2, ["--serve", "--port", "70000"], "70000 is not in the range"),
@@ -77,6 +93,11 @@ def test_the_same_options_write_the_same_bytes(utxoracle, tmp_path):
         (2, ["-o", "blocks", "--cookie-file", "c"], "--cookie-file: such options only go with"),
         (2, ["-o", "blocks", "--no-rest", "--port", "1"], "--port, --no-rest: such options only"),
         (2, ["-o", "blocks", "--delay", "0"], "--delay: such options only go with --serve"),
+        (2, ["-o", "blocks", "--play", "all"], "--play: such options only go with --serve"),
+        (2, ["-o", "blocks", "--fault", "half"], "--fault: such options only go with --serve"),
+        (2, ["-o", "blocks", "--pruned", "9", "--syncing", "--loading"], "--loading, --syncing"),
+        (2, ["--serve", "--play", "nobody"], "'nobody' is not one of 'all', 'backend', "),
+        (2, ["--serve", "--port", "0", "--fault", "haf"], "no fault 'haf'; there are refuse, "),
         (5, ["--serve", "--port", "0", "--cookie-file", "missing/cookie"], "missing/cookie"),
         (5, ["-o", "/proc/blocks"], "/proc/blocks can't be written"),
     ],
@@ -149,6 +170,46 @@ def test_a_served_chain_forks_and_tells_what_it_was_asked(tmp_path):
         asked = [stale, "/api/v1/block-height/820", stale]
         assert order(url, "requests") == {"requests": [f"GET {path}" for path in asked]}
         assert order(url, "requests") == {"requests": []}
+
+
+def test_faults_go_wrong_until_the_server_is_healed(tmp_path):
+    faults = ("--fault", "status-503@tip*1", "--fault", "hang@tip")
+    with served(tmp_path, "--play", "backend", *faults) as (process, url):
+        with pytest.raises(HTTPError, match="503"):
+            fetch(f"{url}/api/v1/blocks/tip/hash")
+        with pytest.raises(HTTPError, match="404"):
+            fetch(f"{url}/rest/chaininfo.json")
+        order(url, "requests")
+        with ThreadPoolExecutor(1) as pool:
+            hanging = pool.submit(fetch, f"{url}/api/v1/blocks/tip/hash")
+            while not order(url, "requests")["requests"]:
+                assert not hanging.done()
+            assert order(url, "faults", {"faults": []}) == {"faults": []}
+            assert isinstance(hanging.exception(SECONDS), RemoteDisconnected)
+        assert len(fetch(f"{url}/api/v1/blocks/tip/hash")) == 64
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=SECONDS) == 0
+        assert process.stderr.read() == ""
+
+
+def test_a_node_can_be_played_that_syncs_and_has_pruned_blocks(tmp_path):
+    with served(tmp_path, "--play", "bitcoind", "--syncing", "--pruned", "805") as (_, url):
+        info = json.loads(fetch(f"{url}/rest/chaininfo.json"))
+        assert (info["initialblockdownload"], info["pruneheight"]) == (True, 805)
+    with (
+        served(tmp_path, "--loading") as (_, url),
+        pytest.raises(HTTPError, match="503"),
+    ):
+        fetch(f"{url}/rest/chaininfo.json")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_served_chain_says_how_to_try_what_it_plays(tmp_path, role):
+    with served(tmp_path, "--play", role) as (process, url):
+        process.send_signal(signal.SIGTERM)
+        trials = process.stdout.read()
+    assert trials.count("utxoracle price --network regtest") == (2 if role is Role.ALL else 1)
+    assert url.removeprefix("http://") in trials
 
 
 def test_a_server_that_ends_does_not_wait_for_slow_blocks(tmp_path):

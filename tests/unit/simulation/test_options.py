@@ -20,6 +20,23 @@ def test_options_are_written_as_they_are_read():
     assert SimulationOptions.parse(str(options)) == options
 
 
+def test_regtest_is_read_from_1_and_0_and_begins_at_height_1():
+    options = SimulationOptions.parse("regtest=1,days=2")
+    assert options == SimulationOptions(regtest=True, days=2, start_height=1)
+    assert SimulationOptions.parse(str(options)) == options
+    assert SimulationOptions.parse("regtest=0") == SimulationOptions()
+
+
+def test_regtest_is_not_written_where_it_is_off():
+    assert "regtest" not in str(SimulationOptions())
+    assert str(SimulationOptions(regtest=True)).endswith(",noise=0.6,regtest=1")
+
+
+def test_another_first_height_than_1_is_refused_with_regtest():
+    with pytest.raises(UsageError, match=r"start_height must be 1 with regtest, .* not 500"):
+        SimulationOptions(regtest=True, start_height=500)
+
+
 def test_equal_options_are_written_the_same():
     assert str(SimulationOptions(price=70_000, start="20250101")) == str(
         SimulationOptions(price=70_000.0, start="2025-01-01")
@@ -35,6 +52,7 @@ def test_equal_options_are_written_the_same():
         ("seed=one", "seed must be a whole number"),
         ("days=1.5", "days must be a whole number"),
         ("price=cheap", "price must be a number"),
+        ("regtest=yes", "regtest must be 1 or 0, not 'yes'"),
     ],
 )
 def test_a_text_that_is_no_options_is_refused_with_the_valid_keys(text, named):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from utxoracle.simulation.role import Role
 from utxoracle.simulation.server import SimulationServer
+from utxoracle.simulation.view import NodeState
 
 FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "recorded"
 MISSING = "no recorded answers at ../shared/recorded: the simulated servers aren't compared"
@@ -32,6 +34,18 @@ MEMPOOL_CASES = {
     "electrum-block-raw-badhash": "/block/xyz/raw",
     "electrum-block-txids": f"/block/{KNOWN}/txids",
     "electrum-block-txids-unknown": f"/block/{UNKNOWN}/txids",
+    "electrum-block-txs": f"/block/{KNOWN}/txs",
+    "electrum-block-txs-7": f"/block/{KNOWN}/txs/7",
+    "electrum-block-txs-beyond": f"/block/{KNOWN}/txs/99999",
+    "electrum-block-txs-unknown": f"/block/{UNKNOWN}/txs/0",
+    "electrum-block-summary": f"/block/{KNOWN}/summary",
+    "electrum-block-summary-unknown": f"/block/{UNKNOWN}/summary",
+    "electrum-blocks": "/blocks",
+    "electrum-blocks-N": "/blocks/900",
+    "electrum-blocks-beyond": "/blocks/9999999",
+    "electrum-blocks-nan": "/blocks/abc",
+    "electrum-chain-tips": "/chain-tips",
+    "electrum-health": "/health",
     "electrum-prices": "/prices",
     "electrum-backend-info": "/backend-info",
     "electrum-nosuchroute": "/no/such/route",
@@ -55,6 +69,8 @@ CASES = {
     "core-rest-blockhashbyheight": "/rest/blockhashbyheight/900.json",
     "core-rest-blockhashbyheight-hex": "/rest/blockhashbyheight/900.hex",
     "core-rest-blockhashbyheight-beyond": "/rest/blockhashbyheight/999999.json",
+    "core-rest-block-notxdetails-json": f"/rest/block/notxdetails/{KNOWN}.json",
+    "core-rest-blockpart": f"/rest/blockpart/{KNOWN}.bin?offset=0&size=80",
     "core-rest-headers": f"/rest/headers/{KNOWN}.json?count=3",
     "reorg4-core-rest-headers-old117": f"/rest/headers/{UNKNOWN}.json?count=1",
     "core-rest-chaininfo": "/rest/chaininfo.json",
@@ -143,12 +159,81 @@ def test_a_call_is_answered_as_bitcoind_did(server, small_chain, name):
         assert keys_of(answer.json().get("result")) <= keys_of(value.get("result"))
 
 
+ESPLORA_CASES = {
+    "esplora-noelectrs-backend-info": "/backend-info",
+    "esplora-noelectrs-block": f"/block/{KNOWN}",
+    "esplora-noelectrs-block-header": f"/block/{KNOWN}/header",
+    "esplora-noelectrs-block-height": "/block-height/900",
+    "esplora-noelectrs-block-raw": f"/block/{KNOWN}/raw",
+    "esplora-noelectrs-block-txids": f"/block/{KNOWN}/txids",
+    "esplora-noelectrs-block-txs": f"/block/{KNOWN}/txs/0",
+    "esplora-noelectrs-prices": "/prices",
+    "esplora-noelectrs-tip-hash": "/blocks/tip/hash",
+}
+FRONT_END_CASES = {
+    "fe8080-root": "/",
+    "fe8080-v1-noapi": "/v1/prices",
+    "fe8080-api-slash": "/api/",
+    "fe8080-api-tip-hash": "/api/blocks/tip/hash",
+    "fe8080-api-block-height": "/api/block-height/900",
+    "fe8080-api-block-raw": f"/api/block/{KNOWN}/raw",
+    "fe8080-apiv1-block-raw": f"/api/v1/block/{KNOWN}/raw",
+    "fe8080-apiv1-backend-info": "/api/v1/backend-info",
+}
+ROLE_CASES = {
+    **{name: (Role.ESPLORA, "/api/v1" + path) for name, path in ESPLORA_CASES.items()},
+    **{name: (Role.FRONTEND, path) for name, path in FRONT_END_CASES.items()},
+    "be8999-api-noV1": (Role.BACKEND, "/api/blocks/tip/height"),
+    "be8999-noprefix": (Role.BACKEND, "/blocks/tip/height"),
+    "core-rest-chaininfo": (Role.BITCOIND, "/rest/chaininfo.json"),
+}
+
+
+@pytest.mark.parametrize("name", ROLE_CASES)
+def test_each_role_answers_as_the_real_server_did(server, small_chain, name):
+    real = recorded(name)
+    role, path = ROLE_CASES[name]
+    path = path.format(hash=small_chain.hash_at(900))
+    with SimulationServer(small_chain, role=role) as played:
+        answer = requests.get(played.url + path, timeout=10)
+    assert_same_kind(answer, real)
+    if "json" in (real.content_type or ""):
+        assert keys_of(answer.json()) <= keys_of(json.loads(real.body))
+    if real.body.startswith(b"<!DOCTYPE"):
+        asked = real.body.partition(b"Cannot GET ")[2].partition(b"<")[0].decode()
+        assert f"Cannot GET {path}<" in answer.text
+        assert asked.count("/") == path.count("/")
+
+
+LOADING_CASES = {
+    "coredown-tip-hash": "/blocks/tip/hash",
+    "coredown-block-height": "/block-height/900",
+    "coredown-block-header": f"/block/{KNOWN}/header",
+    "coredown-block-raw": f"/block/{KNOWN}/raw",
+    "coredown-block-txids": f"/block/{KNOWN}/txids",
+    "coredown-block-txs": f"/block/{KNOWN}/txs/0",
+    "coredown-tip-height": "/blocks/tip/height",
+    "coredown-block-mem": f"/block/{KNOWN}",
+    "coredown-backend-info": "/backend-info",
+}
+
+
+@pytest.mark.parametrize("name", LOADING_CASES)
+def test_a_back_end_whose_node_is_not_there_yet_answers_as_the_real_one(server, small_chain, name):
+    path = LOADING_CASES[name].format(hash=small_chain.hash_at(900))
+    with SimulationServer(small_chain, node=NodeState(loading=True)) as played:
+        answer = requests.get(f"{played.url}/api/v1{path}", timeout=10)
+    assert_same_kind(answer, recorded(name))
+
+
 STALE_CASES = {
     "reorg4-validfork-block-old117": "/api/v1/block/{stale}",
     "reorg4-validfork-block-old117-header": "/api/v1/block/{stale}/header",
     "reorg4-validfork-block-old117-raw": "/api/v1/block/{stale}/raw",
     "reorg4-validfork-block-old117-txids": "/api/v1/block/{stale}/txids",
     "reorg4-validfork-block-height-117": "/api/v1/block-height/900",
+    "reorg4-validfork-block-old117-txs": "/api/v1/block/{stale}/txs",
+    "reorg5-settled-chain-tips": "/api/v1/chain-tips",
     "reorg4-core-rest-headers-old117": "/rest/headers/{stale}.json?count=1",
 }
 
@@ -174,6 +259,11 @@ def test_a_stale_block_is_answered_for_as_by_the_real_server(forked, small_chain
         assert (block["height"], block["canonical"]) == (900, best)
     if name == "reorg4-core-rest-headers-old117":
         assert answer.json() == json.loads(real.body)
+    if name == "reorg5-settled-chain-tips":
+        [best, stale] = answer.json()
+        assert keys_of([best, stale]) == keys_of(json.loads(real.body))
+        assert (best["status"], stale["status"]) == ("active", "valid-fork")
+        assert (best["branchlen"], stale["branchlen"]) == (0, stale["height"] - 900 + 1)
 
 
 def test_the_header_of_a_stale_block_has_bitcoind_s_facts(forked, small_chain):
