@@ -226,8 +226,9 @@ class HttpClient:
             path: What follows the server's address.
             limit: Bytes that the answer can have.
             auth: What to log in with.
-            retry_500: Whether 500 can only be trouble that passes. Otherwise it's an answer:
-                mempool gives it for a block that it doesn't know.
+            retry_500: Whether 500 can only be trouble that passes. Otherwise it's an answer where
+                it comes with JSON: of a mempool's about a block that it doesn't know, or of
+                bitcoind's JSON-RPC.
 
         Raises:
             SourceError: There is no whole answer, or one of more than `limit` bytes.
@@ -343,7 +344,9 @@ class _Login(AuthBase):
 
 def _can_pass(answer: Answer, request: _Request) -> bool:
     """Tell whether `answer` is of trouble that may be over a moment later."""
-    return answer.status in PASSING_STATUSES or (answer.status == 500 and request.retry_500)
+    if answer.status == 500:
+        return request.retry_500 or answer.content_type != "application/json"
+    return answer.status in PASSING_STATUSES
 
 
 def _checked_ca_file(path: Path | None) -> str | None:

@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 
 from tests.unit.sources.asking import client_of, failure_of
-from tests.unit.sources.scripted import Reply, page, reset, scripted_peer, text
+from tests.unit.sources.scripted import Reply, as_json, page, reset, scripted_peer, text
 from utxoracle.sources.retry import backoff, pause_after_answer
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -128,7 +128,7 @@ def test_trouble_that_stays_is_answered_as_it_is(server, pauses):
     assert is_back_off(pauses)
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 500, 501])
+@pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 501])
 def test_an_answer_is_not_asked_for_again(server, pauses, status):
     server.replies["/x"] = Reply(status)
     assert client_of(server.url, retries=3).get("/x").status == status
@@ -136,9 +136,19 @@ def test_an_answer_is_not_asked_for_again(server, pauses, status):
     assert not pauses
 
 
-def test_500_passes_where_the_caller_says_so(server, pauses):
-    server.replies["/x"] = [text("no node", 500), text("y")]
-    assert client_of(server.url, retries=3).get("/x", retry_500=True).text == "y"
+def test_500_with_json_passes_only_where_the_caller_says_so(server, pauses):
+    no_block = as_json({"error": "Failed to get block at height"}, 500)
+    server.replies["/x"] = [no_block, text("y"), no_block]
+    client = client_of(server.url, retries=3)
+    assert client.get("/x", retry_500=True).text == "y"
+    assert len(pauses) == 1
+    assert client.get("/x").status == 500
+    assert len(pauses) == 1
+
+
+def test_500_with_anything_else_passes(server, pauses):
+    server.replies["/x"] = [page(500), text("y")]
+    assert client_of(server.url, retries=3).get("/x").text == "y"
     assert len(pauses) == 1
 
 
