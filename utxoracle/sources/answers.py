@@ -1,6 +1,7 @@
 """What a source checks of every answer before it passes one on."""
 
 import re
+from collections.abc import Callable
 
 from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
 from utxoracle.errors import BlockCorrupt, SourceError
@@ -61,3 +62,15 @@ def checked_header(raw: bytes, block_hash: str, source: str) -> bytes:
     if found != block_hash:
         raise BlockCorrupt(f"{source} gave a header for block {block_hash} that hashes to {found}")
     return raw
+
+
+def asked_twice(ask: Callable[[], bytes]) -> bytes:
+    """Return what `ask` gives; it is called once more where that is corrupt, as by a flipped bit.
+
+    Raises:
+        BlockCorrupt: It is corrupt again.
+    """
+    try:
+        return ask()
+    except BlockCorrupt:
+        return ask()

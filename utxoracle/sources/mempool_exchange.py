@@ -7,9 +7,10 @@ from time import time as clock
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
 from utxoracle.sources.answers import WRONG_ADDRESS
+from utxoracle.sources.endpoint import Endpoint
 from utxoracle.sources.exchange import ExchangePrice, ExchangeRows, no_price
-from utxoracle.sources.http import SMALL_LIMIT, Answer, ClientSettings, Endpoint, HttpClient
-from utxoracle.sources.mempool import answers_below
+from utxoracle.sources.http import SMALL_LIMIT, Answer, ClientSettings, HttpClient
+from utxoracle.sources.mempool_base import BASES, below, is_no_route
 
 _FEW = 4
 """How many prices are asked for one by one; for more, one request brings every row."""
@@ -97,7 +98,7 @@ class MempoolExchange:
     def _get(self, path: str, limit: int) -> Answer:
         if self._base is None:
             return self._find_base(path, limit)
-        return self._ask(self._base + path, limit)
+        return self._ask(below(self._base, path), limit)
 
     def _ask(self, path: str, limit: int) -> Answer:
         return self._client.get(path, limit=limit, auth=self._credentials)
@@ -108,7 +109,10 @@ class MempoolExchange:
         The hash of the tip, by which a source of blocks finds it, needs the node.
         """
         failure: SourceError | None = None
-        for base, answer in answers_below(lambda one: self._ask(one + path, limit)):
+        for base in BASES:
+            answer = self._ask(below(base, path), limit)
+            if is_no_route(answer):
+                continue
             if answer.content_type != "text/html":
                 self._base = base
                 return answer

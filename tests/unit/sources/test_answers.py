@@ -1,7 +1,13 @@
 import pytest
 
 from utxoracle.errors import BlockCorrupt, SourceError
-from utxoracle.sources.answers import checked_hash, checked_header, checked_height, checked_hex
+from utxoracle.sources.answers import (
+    asked_twice,
+    checked_hash,
+    checked_header,
+    checked_height,
+    checked_hex,
+)
 
 HASH = "ab" * 32
 
@@ -41,3 +47,22 @@ def test_a_header_must_hash_to_the_hash_that_was_asked_for(chain):
     for wrong in (b"", header[:79], header + b"\x00"):
         with pytest.raises(BlockCorrupt, match="which has 80"):
             checked_header(wrong, block_hash, "x")
+
+
+def test_what_is_corrupt_is_asked_for_once_more(chain):
+    block_hash, header = chain.hash_at(800), chain.header(800)
+    flipped = bytes([header[0] ^ 1]) + header[1:]
+    for answers, wanted in (([header], header), ([flipped, header], header)):
+        assert asked_twice(lambda a=answers: checked_header(a.pop(0), block_hash, "x")) == wanted
+        assert answers == []
+    answers = [flipped, flipped, header]
+    with pytest.raises(BlockCorrupt, match="that hashes to"):
+        asked_twice(lambda: checked_header(answers.pop(0), block_hash, "x"))
+    assert answers == [header]
+
+
+def test_what_fails_in_another_way_is_not_asked_for_again():
+    answers = ["zz", "00"]
+    with pytest.raises(SourceError):
+        asked_twice(lambda: checked_hex(answers.pop(0), "x"))
+    assert answers == ["00"]

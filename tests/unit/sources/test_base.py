@@ -70,7 +70,7 @@ def test_only_servers_have_a_route_and_it_is_of_use_to_the_next_source(urls, cha
             assert source.tip_hash() == chain.hash_at(chain.tip_height)
             routes[kind] = source.route
             source.close()
-    assert list(routes.values()) == [None, None, "/api/v1", "", "", "rest", "rpc"]
+    assert list(routes.values()) == [None, None, "/api/v1", "/", "/", "rest", "rpc"]
 
 
 def test_what_no_source_has_is_not_found_by_any_in_one_line(source, chain):

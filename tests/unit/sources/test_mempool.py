@@ -3,10 +3,11 @@ import base64
 import pytest
 
 from tests.unit.sources.scripted import Reply, as_json, page, text
-from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError
+from utxoracle.errors import BlockCorrupt, BlockNotFound, ChainReorganised, SourceError
 from utxoracle.settings import Settings
 from utxoracle.sources.factory import open_source
 
+QUICK = Settings(connect_timeout=5, read_timeout=5, retries=0)
 BASE = "/api/v1"
 NODE_DOWN = as_json({"error": "Failed to get hash at tip"}, 500)
 NO_HEIGHT = as_json({"error": "Failed to get block at height"}, 500)
@@ -31,7 +32,7 @@ def back_end(server, chain):
 
 @pytest.fixture
 def source(server):
-    one = open_source(f"mempool+{server.url}", Settings(connect_timeout=5, read_timeout=5))
+    one = open_source(f"mempool+{server.url}", QUICK)
     yield one
     one.close()
 
@@ -42,17 +43,18 @@ def one_line(error: pytest.ExceptionInfo) -> str:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/v1", "/behind/a/proxy"])
-@pytest.mark.parametrize("base", ["/api/v1", "/api", ""])
+@pytest.mark.parametrize("base", ["/api/v1", "/api", "/"])
 def test_the_base_is_found_below_the_given_path_by_asking_once(server, chain, path, base):
-    root = path.rstrip("/") + base
+    root = (path.rstrip("/") + base).rstrip("/")
     server.replies[f"{root}/blocks/tip/hash"] = text(chain.hash_at(805))
     server.replies[f"{root}/block-height/805"] = hash_reply(chain.hash_at(805))
-    source = open_source(f"mempool+{server.url}{path}", Settings())
+    source = open_source(f"mempool+{server.url}{path}", QUICK)
     assert server.paths == []
     assert source.hash_at(805) == chain.hash_at(805)
     asked = len(server.paths)
     source.hash_at(805)
     assert len(server.paths) == asked + 1
+    assert source.route == base
     source.close()
 
 
@@ -66,19 +68,19 @@ def test_the_hash_of_the_tip_is_one_request_and_finds_the_base(back_end, source,
     assert back_end.paths[2:] == [f"{BASE}/block-height/804"]
 
 
-@pytest.mark.parametrize("route", ["/api/v1", "/api", ""])
+@pytest.mark.parametrize("route", ["/api/v1", "/api", "/"])
 def test_a_route_that_is_set_is_the_only_one_asked(server, source, chain, route):
     for base in ("/api/v1", "/api", ""):
         server.replies[f"{base}/blocks/tip/hash"] = text(chain.hash_at(805))
     source.route = route
     assert source.route == route
     assert source.tip_hash() == chain.hash_at(805)
-    assert server.paths == [f"{route}/blocks/tip/hash"]
+    assert server.paths == [f"{route.rstrip('/')}/blocks/tip/hash"]
     source.route = "/api"
     assert source.route == "/api"
 
 
-@pytest.mark.parametrize("route", ["/api", "/api/v2", "rest", "http://elsewhere", None])
+@pytest.mark.parametrize("route", ["/api", "/api/v2", "", "electrs 127.0.0.1:3000", None])
 def test_a_route_that_can_not_be_or_does_not_serve_is_looked_up(back_end, source, chain, route):
     source.route = route
     assert source.route == ("/api" if route == "/api" else None)
@@ -89,13 +91,13 @@ def test_a_route_that_can_not_be_or_does_not_serve_is_looked_up(back_end, source
 
 @pytest.mark.parametrize("reply", [page(), page(404), text("hello"), NODE_DOWN, page(502)])
 def test_a_route_that_is_set_is_given_up_for_one_that_serves(back_end, source, chain, reply):
-    source.route = ""
+    source.route = "/"
     back_end.replies["/blocks/tip/hash"] = reply
     assert source.hash_at(804) == chain.hash_at(804)
     assert source.route == BASE
 
 
-@pytest.mark.parametrize("route", ["/api/v1", "/api", "", None])
+@pytest.mark.parametrize("route", ["/api/v1", "/api", "/", None])
 def test_an_outage_is_told_the_same_whatever_route_is_set(server, source, closed_port, route):
     source.route = route
     server.replies[f"{BASE}/blocks/tip/hash"] = NODE_DOWN
@@ -105,7 +107,7 @@ def test_an_outage_is_told_the_same_whatever_route_is_set(server, source, closed
             ask()
         one_line(error)
     assert source.route == route
-    gone = open_source(f"mempool+http://127.0.0.1:{closed_port}", Settings())
+    gone = open_source(f"mempool+http://127.0.0.1:{closed_port}", QUICK)
     gone.route = route
     with pytest.raises(SourceError, match=f"^mempool 127.0.0.1:{closed_port} refused the connec"):
         gone.tip_hash()
@@ -130,21 +132,6 @@ def test_a_page_with_status_200_is_no_base(server, source, chain):
     assert source.hash_at(805) == chain.hash_at(805)
 
 
-def test_pages_everywhere_are_a_wrong_address(server, source):
-    for base in ("/api/v1", "/api", ""):
-        server.replies[f"{base}/blocks/tip/hash"] = page()
-    with pytest.raises(
-        SourceError, match=r"no mempool API at /api/v1, /api or /: is this"
-    ) as error:
-        source.tip()
-    assert "esplora mode" in one_line(error)
-
-
-def test_404_everywhere_is_a_wrong_address(source):
-    with pytest.raises(SourceError, match=r"no mempool API at /api/v1, /api or /: is this"):
-        source.hash_at(5)
-
-
 def test_an_answer_200_that_is_no_hash_is_refused(server, source):
     server.replies[f"{BASE}/blocks/tip/hash"] = text("hello")
     with pytest.raises(SourceError, match="gave 'hello' where a block hash belongs"):
@@ -156,7 +143,7 @@ def test_a_back_end_whose_node_is_down_is_told_from_one_that_is_down(server, sou
     with pytest.raises(SourceError, match="is up but can't reach its node") as error:
         source.tip()
     assert "500 Failed to get hash at tip" in one_line(error)
-    gone = open_source(f"mempool+http://127.0.0.1:{closed_port}", Settings())
+    gone = open_source(f"mempool+http://127.0.0.1:{closed_port}", QUICK)
     with pytest.raises(SourceError, match=f"^mempool 127.0.0.1:{closed_port} refused the connec"):
         gone.tip()
 
@@ -185,10 +172,33 @@ def test_the_tip_is_asked_again_when_a_reorganisation_comes_between(back_end, so
 
 def test_a_tip_that_is_never_at_its_height_is_refused(back_end, source, chain):
     back_end.replies[f"{BASE}/block-height/805"] = hash_reply(chain.hash_at(804))
-    with pytest.raises(SourceError, match="its chain is changing, try again in a minute") as error:
+    with pytest.raises(
+        ChainReorganised, match="its chain is changing, try again in a min"
+    ) as error:
         source.tip()
     one_line(error)
     assert back_end.paths.count(f"{BASE}/block-height/805") == 4
+
+
+@pytest.mark.parametrize("reply", [as_json({"error": "Failed to get block"}, 500), text("", 404)])
+def test_the_tip_is_asked_again_when_its_block_is_gone_at_once(back_end, source, chain, reply):
+    block = as_json({"id": chain.hash_at(805), "height": 805})
+    back_end.replies[f"{BASE}/block/{chain.hash_at(805)}"] = [reply, block]
+    assert source.tip() == (805, chain.hash_at(805))
+    back_end.replies[f"{BASE}/block/{chain.hash_at(805)}"] = [reply] * 4
+    with pytest.raises(SourceError, match=f"answered GET .* with {reply.status}"):
+        source.tip()
+
+
+def test_the_tip_is_waited_for_while_its_node_restarts(server, chain, pauses):
+    source = open_source(f"mempool+{server.url}", Settings(retries=3))
+    server.replies[f"{BASE}/blocks/tip/hash"] = [NODE_DOWN] * 3 + [text(chain.hash_at(805))]
+    assert source.tip_hash() == chain.hash_at(805)
+    server.replies[f"{BASE}/blocks/tip/hash"] = [NODE_DOWN] * 4
+    with pytest.raises(SourceError, match="is up but can't reach its node"):
+        source.tip_hash()
+    assert len(pauses) == 6
+    source.close()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +207,8 @@ def test_a_tip_that_is_never_at_its_height_is_refused(back_end, source, chain):
         (as_json({"id": "ab" * 32, "height": 805}), "with another block"),
         (as_json([]), "with another block"),
         (text("not json"), "isn't JSON"),
-        (as_json({"error": "Failed to get block"}, 500), "500 Failed to get block"),
+        (page(404), "with 404: is this the right address"),
+        (text("", 403), "with 403: check user and password"),
     ],
 )
 def test_a_block_that_is_not_the_one_asked_for_is_refused(back_end, source, chain, reply, reason):
@@ -271,6 +282,36 @@ def test_no_block_is_called_missing_while_the_node_is_down(back_end, source, cha
         assert not isinstance(error.value, BlockNotFound)
 
 
+@pytest.mark.parametrize("route", ["header", "raw"])
+def test_no_block_is_called_missing_because_the_node_restarted(back_end, chain, pauses, route):
+    source = open_source(f"mempool+{back_end.url}", Settings(retries=3))
+    source.tip()
+    kind = "application/octet-stream" if route == "raw" else "text/plain"
+    there = Reply(200, kind, chain.header(804).hex().encode())
+    back_end.replies[f"{BASE}/block/{chain.hash_at(804)}/{route}"] = [NO_RAW, there]
+    tip = text(chain.hash_at(805))
+    back_end.replies[f"{BASE}/blocks/tip/hash"] = [NODE_DOWN, NODE_DOWN, tip]
+    ask = source.raw_block if route == "raw" else source.header
+    assert ask(chain.hash_at(804)) in (there.body, chain.header(804))
+    assert len(pauses) == 2
+    source.close()
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_page_does_not_say_that_a_block_is_missing(back_end, source, chain, status):
+    back_end.replies[f"{BASE}/block/{chain.hash_at(804)}/raw"] = page(status)
+    with pytest.raises(SourceError, match=f"with {status}: ") as error:
+        source.raw_block(chain.hash_at(804))
+    assert not isinstance(error.value, BlockNotFound)
+
+
+def test_a_few_words_that_are_sent_as_html_say_that_a_block_is_missing(back_end, source, chain):
+    words = text("Block not found", 500, "text/html; charset=utf-8")
+    back_end.replies[f"{BASE}/block/{chain.hash_at(804)}/raw"] = words
+    with pytest.raises(BlockNotFound):
+        source.raw_block(chain.hash_at(804))
+
+
 def test_a_missing_header_or_block_is_not_found_while_the_node_is_up(back_end, source, chain):
     block_hash = chain.hash_at(804)
     back_end.replies[f"{BASE}/block/{block_hash}/header"] = NO_HEADER
@@ -290,8 +331,13 @@ def test_another_header_than_the_one_asked_for_is_corrupt(back_end, source, chai
     with pytest.raises(BlockCorrupt, match=f"header for block {block_hash} that hashes to"):
         source.header(block_hash)
     back_end.replies[path] = text("not hex")
+    assert back_end.paths.count(path) == 3
+    back_end.replies[path] = [text(chain.header(805).hex()), text(chain.header(804).hex())]
+    assert source.header(block_hash) == chain.header(804)
+    back_end.replies[path] = text("not hex")
     with pytest.raises(SourceError, match="where hex digits belong"):
         source.header(block_hash)
+    assert back_end.paths.count(path) == 6
 
 
 def test_a_raw_block_is_octets_of_a_limited_size(back_end, source, chain):
@@ -309,7 +355,7 @@ def test_a_raw_block_is_octets_of_a_limited_size(back_end, source, chain):
 
 
 def test_a_user_of_the_url_is_sent_and_not_shown(back_end):
-    source = open_source(f"mempool+http://me:hunter2@{back_end.place}", Settings())
+    source = open_source(f"mempool+http://me:hunter2@{back_end.place}", QUICK)
     source.tip()
     wanted = "Basic " + base64.b64encode(b"me:hunter2").decode()
     assert {asked.headers["Authorization"] for asked in back_end.asked} == {wanted}

@@ -16,7 +16,6 @@ HOUR = 3600
 NOON = 1_795_356_000
 ROUTE = "/api/v1/historical-price"
 ALL = f"{ROUTE}?currency=USD"
-QUICK = Settings(exchange_timeout=0.3)
 NONE_IN_TIME = "the server has no row from before the block"
 ROW = {"time": NOON, "USD": 60_000}
 
@@ -55,7 +54,7 @@ def all_rows_of(size: int) -> Reply:
 
 @pytest.fixture
 def exchange(server):
-    source = open_exchange(f"mempool+{server.url}", Settings())
+    source = open_exchange(Settings(source=f"mempool+{server.url}"))
     yield source
     source.close()
 
@@ -218,7 +217,7 @@ def test_a_server_that_fails_at_every_price_is_asked_twice_at_most(server, excha
 
 
 def test_a_refused_connection_is_a_reason_that_is_the_same_at_every_time(closed_port):
-    exchange = open_exchange(f"mempool+http://u:hunter2@127.0.0.1:{closed_port}", Settings())
+    exchange = open_exchange(Settings(source=f"mempool+http://u:hunter2@127.0.0.1:{closed_port}"))
     place = f"127.0.0.1:{closed_port}"
     wanted = (
         f"mempool {place} refused the connection: is it running? "
@@ -230,7 +229,7 @@ def test_a_refused_connection_is_a_reason_that_is_the_same_at_every_time(closed_
 
 
 def test_a_long_reason_is_cut_off(server, exchange):
-    exchange = open_exchange(f"mempool+{server.url}/{'x' * 200}", Settings())
+    exchange = open_exchange(Settings(source=f"mempool+{server.url}/{'x' * 200}"))
     reason = reason_of(exchange)
     assert len(reason) <= 160
     server.replies[f"/{'x' * 200}{one(NOON)}"] = as_json({"error": "y" * 99}, 500)
@@ -247,7 +246,7 @@ def test_the_time_limit_is_the_one_of_exchange_prices(server):
         return rows_reply(ROW)
 
     server.replies[one(NOON)] = hang
-    exchange = open_exchange(f"mempool+{server.url}", QUICK)
+    exchange = open_exchange(Settings(source=f"mempool+{server.url}", exchange_timeout=0.3))
     assert f"mempool {server.place} sent nothing for 0.3 s" in reason_of(exchange)
     gate.set()
     exchange.close()
@@ -261,7 +260,7 @@ def test_an_answer_that_is_too_slow_names_the_setting():
         gate.wait(20)
 
     with scripted_peer(begin_only) as place:
-        exchange = open_exchange(f"mempool+http://{place}", QUICK)
+        exchange = open_exchange(Settings(source=f"mempool+http://{place}", exchange_timeout=0.3))
         reason = reason_of(exchange)
         gate.set()
     assert "more than 0.3 s; try again, or raise UTXORACLE_EXCHANGE_TIMEOUT" in reason
@@ -275,7 +274,7 @@ def test_the_base_is_found_by_asking_for_the_price_itself_and_remembered(server,
         server.replies[path + one(NOON, other)] = wrong
     server.replies[path + one(NOON, base)] = rows_reply(ROW)
     server.replies[path + one(NOON + 1, base)] = rows_reply(ROW)
-    exchange = open_exchange(f"mempool+{server.url}{path}", Settings())
+    exchange = open_exchange(Settings(source=f"mempool+{server.url}{path}"))
     assert exchange.prices_at([NOON]) == [priced(60_000, NOON)]
     asked = len(server.paths)
     assert exchange.prices_at([NOON + 1]) == [priced(60_000, NOON)]
@@ -308,7 +307,7 @@ def test_a_base_is_looked_for_again_after_an_outage(server, exchange):
 
 
 def test_a_user_of_the_url_is_sent_and_not_shown(server):
-    exchange = open_exchange(f"mempool+http://me:hunter2@{server.place}", Settings())
+    exchange = open_exchange(Settings(source=f"mempool+http://me:hunter2@{server.place}"))
     reason = reason_of(exchange)
     assert "hunter2" not in reason + exchange.name
     wanted = "Basic " + base64.b64encode(b"me:hunter2").decode()
@@ -320,8 +319,8 @@ def test_one_by_one_and_all_at_once_give_the_same_of_a_simulated_server(chain):
     times = [chain.time_at(one) for one in range(chain.first_height, chain.tip_height + 1)]
     times += [times[0] - 2 * HOUR, times[-1] + HOUR, times[-1] + 4 * HOUR]
     with SimulationServer(chain) as server:
-        at_once = open_exchange(f"mempool+{server.url}", Settings())
-        single = open_exchange(f"mempool+{server.url}/api", Settings())
+        at_once = open_exchange(Settings(source=f"mempool+{server.url}"))
+        single = open_exchange(Settings(source=f"mempool+{server.url}/api"))
         prices = at_once.prices_at(times)
         assert [price for time in times for price in single.prices_at([time])][:-3] == prices[:-3]
         assert all(one.price for one in prices[:-3])
