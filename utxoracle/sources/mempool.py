@@ -1,5 +1,6 @@
 """Blocks from a mempool back end, from the front end before it, or from the electrs beside it."""
 
+import logging
 from dataclasses import replace
 from time import sleep
 
@@ -28,6 +29,8 @@ from utxoracle.sources.mempool_base import (
     is_page,
     tip_hash_of,
 )
+
+_log = logging.getLogger(__name__)
 
 _TIP_ATTEMPTS = 4
 _PAUSE = 0.2
@@ -188,6 +191,7 @@ class MempoolSource:
             self._electrs,
             try_electrs_first=likely not in (None, *BASES),
         )
+        _log.info("%s serves blocks at %s", self.name, self._route_of(self._found))
         return self._found, tip_hash
 
     def _route_of(self, routes: BlockRoutes) -> str:
