@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # What `make run` works on; a chain made up on the spot, so that nothing has to be there.
 DEMO_SOURCE := sim:seed=1,days=2
 
-.PHONY: help run test test-long check format bench clean
+.PHONY: help run test test-long test-node check format bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -28,6 +28,9 @@ test: $(VENV)/dev.stamp ## Run the tests
 
 test-long: $(VENV)/dev.stamp ## Run the tests, and kill the main job five times as often
 	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest
+
+test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded into ~/.cache/utxoracle at first
+	$(BIN)/python -m pytest tests/node
 
 check: $(VENV)/dev.stamp ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -4,30 +4,37 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from utxoracle.errors import BlockNotFound, SourceError, UsageError
+from utxoracle.errors import BlockNotFound, SourceError, SourceSyncing, UsageError
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.answers import (
     WRONG_ADDRESS,
+    asked_twice,
     checked_hash,
     checked_header,
     checked_height,
     checked_hex,
 )
+from utxoracle.sources.endpoint import Credentials, Endpoint
 from utxoracle.sources.http import (
     BLOCK_LIMIT,
     RPC_LIMIT,
     SMALL_LIMIT,
     Answer,
     ClientSettings,
-    Credentials,
-    Endpoint,
     HttpClient,
 )
 
 _MISC_ERROR, _NOT_FOUND, _OUT_OF_RANGE, _LOADING = -1, -5, -8, -28
 """Codes of JSON-RPC errors (Bitcoin Core, rpc/protocol.h)."""
 
+_LOADING_TEXT = "Service temporarily unavailable"
+"""What REST says with 503 while bitcoind loads, before what it is at; not so when too busy."""
+
 _CHAIN_INFO = "/rest/chaininfo.json"
+
+
+class _BlockPruned(BlockNotFound):
+    """Raised when a node knows a block and has thrown its bytes away."""
 
 
 class _Interface(Protocol):
@@ -91,7 +98,7 @@ class BitcoindSource:
             raise SourceError(f"{self.name} told nothing about its chain; is it a bitcoind?")
         height = checked_height(info.get("blocks"), self.name)
         if info.get("initialblockdownload"):
-            raise SourceError(
+            raise SourceSyncing(
                 f"{self.name} is still syncing, at block {height} of {info.get('headers')}: try "
                 "again when it has caught up"
             )
@@ -107,15 +114,31 @@ class BitcoindSource:
 
     def header(self, block_hash: str) -> bytes:
         """Return a block's header; see `Source.header`."""
-        return checked_header(self._interface.header(block_hash), block_hash, self.name)
+        return asked_twice(lambda: self._header(block_hash))
 
     def raw_block(self, block_hash: str) -> bytes:
         """Return a block's bytes; see `Source.raw_block`."""
-        return self._interface.raw_block(block_hash)
+        try:
+            return self._interface.raw_block(block_hash)
+        except _BlockPruned as error:
+            raise BlockNotFound(f"{error}{self._what_is_kept()}") from None
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _header(self, block_hash: str) -> bytes:
+        return checked_header(self._interface.header(block_hash), block_hash, self.name)
+
+    def _what_is_kept(self) -> str:
+        """Say of a node that has pruned a block which ones it keeps, as far as it tells."""
+        with suppress(SourceError):
+            info = self._interface.info()
+            if isinstance(info, dict):
+                # The height of the last block pruned plus one, says Bitcoin Core.
+                lowest = checked_height(info.get("pruneheight"), self.name)
+                return f" and keeps only those from block {lowest} on"
+        return ": only a node that keeps it can serve it"
 
     def _info(self) -> Any:
         """Return what the node tells of its chain: one request, where the route is known."""
@@ -209,7 +232,7 @@ class _Rpc:
     def _call(self, method: str, *params: object, what: str, limit: int = SMALL_LIMIT) -> object:
         """Return the result of an RPC; `what` it is about goes into the error."""
         payload = {"jsonrpc": "1.0", "id": 1, "method": method, "params": params}
-        answer = self._client.post("/", payload, limit=limit, auth=self._login())
+        answer = self._post(payload, limit)
         if answer.status in (401, 403):
             raise self._locked_out(answer.status)
         if answer.status == 503:
@@ -225,6 +248,17 @@ class _Rpc:
         if answer.status != 200 or "result" not in reply:
             raise self._no_rpc(answer)
         return reply["result"]
+
+    def _post(self, payload: object, limit: int) -> Answer:
+        """Return the answer to a call, made again if the cookie changed while it was made."""
+        login = self._login()
+        answer = self._client.post("/", payload, limit=limit, auth=login)
+        if answer.status != 401 or self._cookie is None:
+            return answer
+        renewed = self._login()
+        if renewed == login:
+            return answer
+        return self._client.post("/", payload, limit=limit, auth=renewed)
 
     def _login(self) -> Credentials | None:
         """Return user and password; bitcoind writes a new cookie whenever it starts."""
@@ -268,24 +302,27 @@ class _Rpc:
         if isinstance(error, dict):
             code, message = error.get("code"), str(error.get("message"))
         if code == _LOADING:
-            return SourceError(
+            return SourceSyncing(
                 f"{self._client.name} is still starting ({message:.100}): try again in a minute"
             )
-        if code in (_NOT_FOUND, _OUT_OF_RANGE) or (code == _MISC_ERROR and "pruned" in message):
+        is_unavailable = code == _MISC_ERROR and "not available" in message
+        if code in (_NOT_FOUND, _OUT_OF_RANGE) or is_unavailable:
             return _not_found(self._client.name, what, message)
         return SourceError(f"{self._client.name} failed at {method}: {message:.100} ({code})")
 
 
 def _not_ready(answer: Answer) -> SourceError:
-    """Return the error for 503, which REST gives while bitcoind loads and when it is too busy."""
-    return SourceError(
-        f"{answer.source} is still starting or too busy ({answer.reason}): try again in a minute"
-    )
+    """Return the error for 503, which bitcoind gives while it loads and when it is too busy."""
+    if _LOADING_TEXT in answer.text:
+        return SourceSyncing(
+            f"{answer.source} is still starting ({answer.reason}): try again in a minute"
+        )
+    return SourceError(f"{answer.source} is too busy ({answer.reason}): try again in a minute")
 
 
 def _not_found(name: str, what: str, message: str) -> BlockNotFound:
     if "pruned" in message:
-        return BlockNotFound(f"{name} has pruned {what}: only a node that keeps it can serve it")
+        return _BlockPruned(f"{name} has pruned {what}")
     return BlockNotFound(f"{name} has no {what} ({' '.join(message.split()):.100})")
 
 

@@ -1,0 +1,1 @@
+"""Tests with a real bitcoind: `make test-node`, or `pytest tests/node`."""
