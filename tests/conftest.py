@@ -19,6 +19,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOBODY = 65534
 
+PRINTED = "printed"
+"""Name of a property whose value is a line for the end of the output."""
+
 
 @contextmanager
 def ordinary_user() -> Iterator[None]:
@@ -39,3 +42,19 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured, whichever process they ran in."""
+    lines = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == PRINTED
+    ]
+    if lines:
+        terminalreporter.section(
+            "exit codes of analyze: while a fault stays · when it happens once"
+        )
+        for line in sorted(map(str, lines)):
+            terminalreporter.write_line(line)

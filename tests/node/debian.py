@@ -1,18 +1,19 @@
 """bitcoind from Debian's package `bitcoin-knots`, unpacked with all the libraries it needs.
 
-Nothing is installed: apt works in a folder of its own, where nothing counts as installed, and so
-it downloads the C library too, which makes the program run on any Linux. No rights are needed.
+It comes from the mirror that this machine has its Debian from. Nothing is installed: apt works in a
+folder of its own, where nothing counts as installed, and so it downloads the C library too, which
+makes the program run on any Linux. No rights are needed. As a program, this only downloads.
 """
 
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 PACKAGE = "bitcoin-knots"
 SUITE = "sid"
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SECONDS = 300
 
@@ -68,7 +69,7 @@ def _packages(apt: Path) -> list[Path]:
     (apt / "archives/partial").mkdir(parents=True)
     (apt / "status").touch()
     # The mirror's dates can't be compared with a clock that is ahead, as on some test machines.
-    source = f"deb [check-valid-until=no signed-by={KEYRING}] {MIRROR} {SUITE} main\n"
+    source = f"deb [check-valid-until=no signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
     (apt / "sources.list").write_text(source)
     options = {
         "Dir::State": str(apt),
@@ -88,10 +89,35 @@ def _packages(apt: Path) -> list[Path]:
     return list((apt / "archives").glob("*.deb"))
 
 
-def _run(*command: str) -> None:
+def _mirror() -> str:
+    """Return the address of the mirror that this machine has its Debian from."""
+    targets = ("indextargets", "--format=$(REPO_URI)", "Created-By: Packages", "Label: Debian")
+    found = _run("apt-get", *targets).split()
+    if not found:
+        raise BitcoindUnavailable(
+            f"apt knows no mirror of Debian to download bitcoind from: run apt-get update, or set "
+            f"{OWN_BITCOIND} to the path of one"
+        )
+    return found[0]
+
+
+def _run(*command: str) -> str:
+    """Return what a command prints.
+
+    Raises:
+        BitcoindUnavailable: It failed.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     # Only a warning of apt's, though nothing could be fetched.
     has_failed = done.returncode != 0 or "Failed to fetch" in done.stderr
     if has_failed:
         why = (done.stderr.strip() or "it said nothing").splitlines()[0]
         raise BitcoindUnavailable(f"bitcoind can't be downloaded, {command[0]} failed: {why}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    try:
+        bitcoind_command()
+    except BitcoindUnavailable as error:
+        sys.exit(str(error))

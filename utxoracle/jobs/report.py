@@ -84,8 +84,9 @@ class Report:
         parts += [f"{day.date} {_price(day)}" for day in growth.days[-1:]]
         if growth.latest:
             parts.append(f"block {growth.latest.height} {_price(growth.latest)}")
-        if not self.caught_up:
-            left = self.tip.height - growth.last_height
+        # Where another source took over, its newest block may be below what is stored.
+        left = self.tip.height - growth.last_height
+        if not self.caught_up and left > 0:
             parts.append(f"{_count(left, 'block')} left for the next run")
         return "; ".join(parts)
 

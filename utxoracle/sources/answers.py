@@ -74,3 +74,8 @@ def asked_twice(ask: Callable[[], bytes]) -> bytes:
         return ask()
     except BlockCorrupt:
         return ask()
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line without characters that can't be shown."""
+    return "".join(one for one in " ".join(text.split()) if one.isprintable())

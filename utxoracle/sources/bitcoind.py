@@ -13,6 +13,7 @@ from utxoracle.sources.answers import (
     checked_header,
     checked_height,
     checked_hex,
+    printable,
 )
 from utxoracle.sources.endpoint import Credentials, Endpoint
 from utxoracle.sources.http import (
@@ -298,9 +299,9 @@ class _Rpc:
         )
 
     def _failure(self, method: str, what: str, error: object) -> SourceError:
-        code, message = None, str(error)
+        code, message = None, printable(str(error))
         if isinstance(error, dict):
-            code, message = error.get("code"), str(error.get("message"))
+            code, message = error.get("code"), printable(str(error.get("message")))
         if code == _LOADING:
             return SourceSyncing(
                 f"{self._client.name} is still starting ({message:.100}): try again in a minute"
@@ -323,7 +324,7 @@ def _not_ready(answer: Answer) -> SourceError:
 def _not_found(name: str, what: str, message: str) -> BlockNotFound:
     if "pruned" in message:
         return _BlockPruned(f"{name} has pruned {what}")
-    return BlockNotFound(f"{name} has no {what} ({' '.join(message.split()):.100})")
+    return BlockNotFound(f"{name} has no {what} ({printable(message):.100})")
 
 
 def _password_of(settings: Settings) -> Credentials | None:

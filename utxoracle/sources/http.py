@@ -15,7 +15,7 @@ from utxoracle import __version__
 from utxoracle.errors import SourceError, UsageError
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.address import split_user
-from utxoracle.sources.answers import WRONG_ADDRESS
+from utxoracle.sources.answers import WRONG_ADDRESS, printable
 from utxoracle.sources.body import BodyTooLarge, BodyUnreadable, read_body
 from utxoracle.sources.connections import PatientAdapter
 from utxoracle.sources.endpoint import Credentials, Endpoint
@@ -117,8 +117,9 @@ class Answer:
         try:
             text = str(json.loads(self.body)["error"])
         except (ValueError, LookupError, TypeError, RecursionError):
-            text = "" if self.content_type == "text/html" else self.text
-        return f"{self.status} {_printable(text):.100}".strip()
+            # Older back ends send a few words as text/html, too.
+            text = "" if self.text.startswith("<") else self.text
+        return f"{self.status} {printable(text):.100}".strip()
 
     def json(self) -> Any:
         """Return the body read as JSON.
@@ -144,7 +145,7 @@ class Answer:
     def _advice(self) -> str:
         """What to do about a status that isn't the expected one."""
         if 300 <= self.status < 400:
-            location = _printable(self.location)
+            location = printable(self.location)
             is_path = location.startswith("/") and not location.startswith("//")
             if not is_path:
                 _, location = split_user(location)
@@ -364,8 +365,3 @@ def _checked_ca_file(path: Path | None) -> str | None:
         why = "it holds no certificates in PEM" if is_ssl else error.strerror
         raise UsageError(f"{path} ({variable_of('ca_file')}) can't be used: {why}") from None
     return str(path)
-
-
-def _printable(text: str) -> str:
-    """Return `text` as one line without characters that can't be shown."""
-    return "".join(one for one in " ".join(text.split()) if one.isprintable())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.appliance import Appliance, one_line
+from tests.conftest import PRINTED
 from utxoracle.cli import program
 from utxoracle.jobs import analyze
 from utxoracle.simulation.chain import SimulatedChain
@@ -129,20 +130,6 @@ def _init(folder: Path, server: SimulationServer, interface: str) -> Appliance:
     return Appliance(folder / "before", f"{kind}+{server.url}").init()
 
 
-@pytest.fixture(scope="module")
-def measured(request) -> Iterator[dict[str, Table]]:
-    """Collect what was measured, and print it as the tables of the document at last."""
-    tables: dict[str, Table] = {one: {} for one in INTERFACES}
-    yield tables
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        for interface, table in tables.items():
-            print(f"\n{interface}: exit code when the fault stays · happens once")
-            for fault, cells in table.items():
-                shown = "".join(f"  {step} {cell:<6}" for step, cell in cells.items())
-                print(f"  {fault:<13}{shown}")
-
-
 def documented() -> dict[str, Table]:
     """Return the tables of the document by interface."""
     tables: dict[str, Table] = {}
@@ -167,15 +154,19 @@ def test_the_document_has_a_cell_for_every_fault_at_every_step():
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_fault_ends_as_documented_and_the_next_run_heals(site, kind, run, measured, tmp_path):
+def test_a_fault_ends_as_documented_and_the_next_run_heals(
+    site, kind, run, tmp_path, record_property
+):
     wanted = documented()[site.interface][kind]
-    cells = measured[site.interface].setdefault(kind, {})
+    cells = {}
     for step in wanted:
         codes = [
             outcome(site, run, tmp_path / "data", fault)
             for fault in (f"{kind}@{step}", f"{kind}@{step}*1")
         ]
         cells[step] = " · ".join(map(str, codes))
+    shown = "  ".join(f"{step} {cell}" for step, cell in cells.items())
+    record_property(PRINTED, f"{site.interface:<9} {kind:<13} {shown}")
     assert cells == wanted
 
 

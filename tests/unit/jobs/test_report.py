@@ -5,6 +5,7 @@ from utxoracle.jobs.catch_up import Growth
 from utxoracle.jobs.report import Report, Tip, duration
 from utxoracle.settings import Settings
 from utxoracle.sources.exchange import ExchangePrice
+from utxoracle.sources.preference import SourceState
 from utxoracle.store.rows import DayRow, PriceFacts, WindowRow
 
 FACTS = PriceFacts(60_000.5, 60_000, 400.0, 9000, 18_000, 17_000, 0.75, True, None, "v9.1")
@@ -55,8 +56,22 @@ def test_what_is_left_for_the_next_run_is_told():
     assert report(grown(), caught_up=False).message.endswith("; 10 blocks left for the next run")
 
 
+def test_a_source_that_took_over_and_lags_leaves_nothing_for_the_next_run():
+    ahead = grown(blocks=1, first_height=1001, last_height=1001, windows=0, latest=None, behind=1)
+    assert report(ahead, caught_up=False).message == "stored block 1001"
+
+
 def test_a_dry_run_says_that_nothing_was_stored():
     assert report(grown(), dry_run=True).message.startswith("would store 3 blocks")
+
+
+def test_the_state_is_that_of_the_chain_and_of_the_sources():
+    assert report(None).state(Settings()) == "ok"
+    assert report(None).state(Settings(stall_minutes=0)) == "stalled"
+    assert report(Growth(behind=1)).state(Settings(stall_minutes=0)) == "ok"
+    both = report(None).of([SourceState("sim", "ok"), SourceState("other", "forked", 999)])
+    assert both.state(Settings(stall_minutes=0)) == "forked"
+    assert [one.height for one in both.sources] == [1000, 999]
 
 
 def test_prices_that_are_not_valid_and_a_stalled_chain_are_warnings():

@@ -175,10 +175,10 @@ def test_a_node_that_is_still_loading_says_so_over_rpc(server, rpc):
 def test_a_node_that_is_too_busy_is_not_called_a_starting_one(server, rest, rpc):
     busy = Reply(503, "text/html; charset=ISO-8859-1", b"Work queue depth exceeded")
     server.replies["/rest/chaininfo.json"] = busy
-    assert "is too busy (503): try again" in message_of(rest.tip)
+    assert "is too busy (503 Work queue depth exceeded): try again" in message_of(rest.tip)
     del server.replies["/rest/chaininfo.json"]
     server.replies["getblockchaininfo"] = busy
-    assert "is too busy (503): try again" in message_of(rpc.tip)
+    assert "is too busy (503 Work queue depth exceeded): try again" in message_of(rpc.tip)
 
 
 @pytest.mark.parametrize("info", [[], {"blocks": -1}, {"blocks": 5}, INFO | {"bestblockhash": "x"}])

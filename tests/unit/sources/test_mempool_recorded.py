@@ -78,7 +78,7 @@ HEADERS = {
 }
 RAW_BLOCKS = {
     "be-range": 1_424_093,
-    "err-texthtml": (SourceError, "with 400: is this the right address?"),
+    "err-texthtml": (SourceError, "with 400 Invalid block hash: is this the right address?"),
     "none-block-raw": 1_424_093,
     "none-block-raw-again": 1_424_093,
     "none-block-raw-badhash": BAD_HASH,
