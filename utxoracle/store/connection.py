@@ -111,7 +111,7 @@ class Connection:
             try:
                 return self._raw.execute(statement, values).fetchall()
             except (duckdb.CatalogException, duckdb.BinderException) as error:
-                raise self.not_ours(_first_line(error)) from None
+                raise self.not_ours(_first_line(error, self.path)) from None
 
     def one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """Return the first row that a statement gives, None when it gives none."""
@@ -172,10 +172,13 @@ def _told(path: Path, remedy: Remedy) -> Iterator[None]:
                     line.format(path=path, pid=f" (pid {pid[1]})" if pid else "")
                 ) from None
         raise StorageError(
-            f"{path} can't be used and is left as it is ({_first_line(error)}): {remedy()}"
+            f"{path} can't be used and is left as it is ({_first_line(error, path)}): {remedy()}"
         ) from None
 
 
-def _first_line(error: duckdb.Error) -> str:
-    """Return the beginning of what DuckDB says: it may go on with stack traces and advice."""
-    return f"{str(error).splitlines()[0]:.{_LONGEST_DETAIL}}"
+def _first_line(error: duckdb.Error, path: Path) -> str:
+    """Return the beginning of what DuckDB says: it may go on with stack traces and advice.
+
+    The path stands in the message anyhow, and a long one would leave no room for the reason.
+    """
+    return f"{str(error).splitlines()[0].replace(str(path), path.name):.{_LONGEST_DETAIL}}"

@@ -168,6 +168,13 @@ def test_junk_is_refused_with_the_way_back(folder, content):
     assert f"move it away, then cp {folder.snapshot} {folder.database}" in message
 
 
+def test_a_long_path_leaves_room_for_the_reason(tmp_path):
+    folder = DataFolder(tmp_path / ("long" * 50) / "data")
+    create_database(folder, REGTEST)
+    folder.database.write_bytes(b"junk")
+    assert "not a valid DuckDB database" in refusal(folder)
+
+
 def test_without_a_snapshot_the_way_back_is_a_backup(folder):
     folder.database.write_bytes(b"junk")
     folder.snapshot.unlink()
