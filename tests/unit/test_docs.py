@@ -21,6 +21,7 @@ from utxoracle.simulation.server import SimulationServer
 
 ROOT = Path(__file__).resolve().parents[2]
 USAGE = (ROOT / "docs" / "usage.md").read_text()
+SOURCES = (ROOT / "docs" / "sources.md").read_text()
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PLACES = ("127.0.0.1:8999", "127.0.0.1:8332", "127.0.0.1:18443")
@@ -45,6 +46,7 @@ def help_examples() -> list[str]:
 EXAMPLES = {
     "readme": [line for line in shell_lines(README) if line.startswith("utxoracle ")],
     "usage": [line for line in shell_lines(USAGE) if line.startswith("utxoracle ")],
+    "sources": [line for line in shell_lines(SOURCES) if line.startswith("utxoracle ")],
     "help": help_examples(),
 }
 
@@ -102,7 +104,9 @@ def test_every_example_runs(page, tmp_path):
     with SimulationServer(chain) as server:
         place = server.url.removeprefix("http://")
         for example in EXAMPLES[page]:
-            line = example.replace(COOKIE, str(cookie)).replace("--port 18443", "--port 0")
+            line = example.replace(COOKIE, str(cookie))
+            # Others may be listening on the port that is named, or on the usual one.
+            line += " --port 0" if "--serve" in line else ""
             for stood_for in PLACES:
                 line = line.replace(stood_for, place)
             run_example(line, tmp_path)
