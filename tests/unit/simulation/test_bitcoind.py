@@ -1,19 +1,9 @@
 """A simulated bitcoind that isn't ready, or hasn't everything, and what it tells besides blocks."""
 
-import pytest
-import requests
-
 from utxoracle.simulation.server import SimulationServer
 from utxoracle.simulation.view import NodeState
 
 HEIGHT = 900
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
 
 
 def call(http, server, method, *params):

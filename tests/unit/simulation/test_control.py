@@ -8,7 +8,6 @@ from http.client import HTTPConnection
 from math import inf, nan
 
 import pytest
-import requests
 
 from utxoracle.errors import UsageError
 from utxoracle.simulation.answers import Request
@@ -17,13 +16,6 @@ from utxoracle.simulation.server import SimulationServer
 
 SECONDS = 30
 AN_HOUR = 3600
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
 
 
 def taken(http, server):

@@ -6,25 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead, RemoteDisconnected
 
 import pytest
-import requests
 
 from tests.unit.simulation.faulty import HEIGHT, SECONDS, ask, connected, faulty, wait_for
 from utxoracle.simulation.faults import Kind
 from utxoracle.simulation.server import SimulationServer
-
-
-@pytest.fixture(scope="module")
-def server(small_chain):
-    with SimulationServer(small_chain) as running:
-        yield running
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Accept-Encoding"] = "identity"
-        yield session
 
 
 def test_half_an_answer_promises_the_whole(server, small_chain):

@@ -1,7 +1,6 @@
 """The routes of electrs, and the pages of transactions that the back end has too."""
 
 import pytest
-import requests
 
 from utxoracle.bitcoin.encoding import double_sha256, hash_to_hex
 from utxoracle.bitcoin.walk import walk
@@ -10,13 +9,6 @@ from utxoracle.simulation.server import SimulationServer
 
 HEIGHT = 900
 UNKNOWN = "0" * 61 + "abc"
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
 
 
 @pytest.fixture(scope="module")

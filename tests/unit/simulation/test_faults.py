@@ -1,26 +1,11 @@
 """Faults as they are written, which requests they hit, and how they are set."""
 
 import pytest
-import requests
 
 from tests.unit.simulation.faulty import HEIGHT, faulty, paths_of, send
 from utxoracle.errors import UsageError
 from utxoracle.simulation.faults import Fault, Faults, Kind, Step
 from utxoracle.simulation.server import SimulationServer
-
-
-@pytest.fixture(scope="module")
-def server(small_chain):
-    with SimulationServer(small_chain) as running:
-        yield running
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Accept-Encoding"] = "identity"
-        yield session
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,6 @@ def branch(small_chain):
     return small_chain.branch(FORK)
 
 
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
-
-
 def fork(http, server, height, tip):
     return http.post(f"{server.url}/simulation/fork", json={"height": height, "tip": tip})
 

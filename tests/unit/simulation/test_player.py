@@ -1,7 +1,6 @@
 """What each of the servers that can be played answers, and what it doesn't."""
 
 import pytest
-import requests
 
 from utxoracle.simulation.role import Role
 from utxoracle.simulation.server import SimulationServer
@@ -10,13 +9,6 @@ HEIGHT = 900
 
 MEMPOOL, FRONT_END, ROOT = "/api/v1/blocks/tip/hash", "/api/blocks/tip/hash", "/blocks/tip/hash"
 REST = "/rest/chaininfo.json"
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
 
 
 @pytest.mark.parametrize(

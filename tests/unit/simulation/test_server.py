@@ -14,19 +14,6 @@ from utxoracle.errors import StorageError, UsageError
 from utxoracle.simulation.server import SimulationServer
 
 
-@pytest.fixture(scope="module")
-def server(small_chain):
-    with SimulationServer(small_chain) as running:
-        yield running
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
-
-
 def call(http, url, method, *params, **options):
     answer = http.post(url, json={"id": 7, "method": method, "params": params}, **options)
     return answer.status_code, answer.json() if answer.content else None

@@ -3,7 +3,6 @@
 import gzip
 
 import pytest
-import requests
 
 from tests.unit.simulation.faulty import HEIGHT, ask, connected, faulty, paths_of, send
 from utxoracle.bitcoin.encoding import double_sha256, hash_to_hex
@@ -15,22 +14,7 @@ from utxoracle.bitcoin.walk import walk
 from utxoracle.errors import BlockCorrupt
 from utxoracle.simulation.block import build_body
 from utxoracle.simulation.faults import Step
-from utxoracle.simulation.server import SimulationServer
 from utxoracle.simulation.spoil import with_flipped_witness
-
-
-@pytest.fixture(scope="module")
-def server(small_chain):
-    with SimulationServer(small_chain) as running:
-        yield running
-
-
-@pytest.fixture
-def http():
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Accept-Encoding"] = "identity"
-        yield session
 
 
 @pytest.mark.parametrize(

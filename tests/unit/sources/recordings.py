@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import pytest
 
 from tests.unit.simulation.test_recorded import FOLDER
 from tests.unit.sources.scripted import Reply
+from utxoracle.errors import SourceError
 
 _SENT_ANYWAY = {"content-type", "content-length", "connection", "date", "transfer-encoding"}
 _BINARY = re.compile(rb"<binary \d+ bytes, hex of the first 160> ([0-9a-f]+)")
@@ -68,3 +70,12 @@ def names() -> list[str]:
 def _whole(body: bytes, length: int) -> bytes:
     binary = _BINARY.match(body)
     return bytes.fromhex(binary[1].decode()).ljust(length, b"\0") if binary else body[:length]
+
+
+def assert_fails(ask: Callable[[], object], kind: type[SourceError], message: str) -> None:
+    """Check that a question ends in an error of just this kind, in one line with this in it."""
+    with pytest.raises(SourceError) as error:
+        ask()
+    assert type(error.value) is kind
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.unit.sources.recordings import needs_recordings, recording
+from tests.unit.sources.recordings import assert_fails, needs_recordings, recording
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.errors import BlockNotFound, SourceError
 from utxoracle.settings import Settings
@@ -53,12 +53,7 @@ def assert_gives(ask, wanted) -> None:
     if not isinstance(wanted, tuple) or wanted == TIP:
         assert ask() == wanted
         return
-    kind, message = wanted
-    with pytest.raises(SourceError) as error:
-        ask()
-    assert type(error.value) is kind
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
+    assert_fails(ask, *wanted)
 
 
 def size_of_block(source, block_hash: str) -> int:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.unit.sources.recordings import needs_recordings, recording
+from tests.unit.sources.recordings import assert_fails, needs_recordings, recording
 from tests.unit.sources.scripted import Reply, as_json, text
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.errors import BlockNotFound, ChainReorganised, SourceError
@@ -198,12 +198,7 @@ def assert_gives(ask, wanted) -> None:
         found = ask()
         assert found.startswith(wanted) if isinstance(wanted, str) else found == wanted
         return
-    kind, message = wanted
-    with pytest.raises(SourceError) as error:
-        ask()
-    assert type(error.value) is kind
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
+    assert_fails(ask, *wanted)
 
 
 @pytest.mark.parametrize("name", TIP_HASHES)
