@@ -23,6 +23,10 @@ class DayUnavailable(UsageError):
     """Raised when a day isn't finished yet, or the source doesn't reach back to it."""
 
 
+class DayOutOfReach(DayUnavailable):
+    """Raised when a source lacks a block that shows where a day begins or ends."""
+
+
 class SourceError(UtxoracleError):
     """Raised when a source can't be reached, isn't ready, or gives an answer that isn't one."""
 
@@ -31,6 +35,10 @@ class SourceError(UtxoracleError):
 
 class SourceSyncing(SourceError):
     """Raised when a source's node is still loading or catching up, as it says itself."""
+
+
+class SourceBehind(SourceError):
+    """Raised when a source ends below all that is stored of its chain."""
 
 
 class BlockNotFound(SourceError):

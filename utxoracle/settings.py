@@ -12,6 +12,8 @@ from utxoracle.errors import UsageError
 LONGEST_TIMEOUT = 3600
 """Seconds."""
 
+MOST_RETRIES = 10
+
 SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:8332"
 
 _NEXT_URL = re.compile(r"\s+(?=(?:files|sim|(?:mempool|bitcoind)\+https?):)")
@@ -166,6 +168,8 @@ class Settings:
                     f"{variable_of(name)} must be greater than 0 and at most {LONGEST_TIMEOUT} "
                     "seconds"
                 )
+        if self.retries > MOST_RETRIES:
+            raise UsageError(f"{variable_of('retries')} must be at most {MOST_RETRIES}")
         for name in _NOT_NEGATIVE:
             # Written this way round so that NaN is refused too.
             if not getattr(self, name) >= 0:

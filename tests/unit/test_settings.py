@@ -40,6 +40,7 @@ def test_an_empty_variable_counts_as_not_set():
         ("UTXORACLE_CONNECT_TIMEOUT", "nan"),
         ("UTXORACLE_CONNECT_TIMEOUT", "inf"),
         ("UTXORACLE_READ_TIMEOUT", "1e300"),
+        ("UTXORACLE_RETRIES", "11"),
     ],
 )
 def test_a_value_that_can_not_work_is_refused_by_the_name_of_its_variable(variable, value):

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from utxoracle.cli.console import HEIGHT, NamedPath, progress_of, say, verbose_option
 from utxoracle.errors import UsageError
+from utxoracle.simulation.faults import Kind, Step
 from utxoracle.simulation.options import RANGES, SimulationOptions
 from utxoracle.simulation.role import Role
 
@@ -121,7 +122,8 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "faults",
     multiple=True,
     metavar="KIND[@STEP][*TIMES]",
-    help="Let something go wrong, such as half@block*2; may be given several times.",
+    help=f"Let something go wrong, such as half@block*2; may be given several times. Kinds: "
+    f"{', '.join(Kind)}. Steps: {', '.join(Step)}.",
 )
 @verbose_option
 @click.pass_context

@@ -12,7 +12,7 @@ from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
 from utxoracle.jobs.report import STALLED, duration
 from utxoracle.jobs.status import Status, status
 from utxoracle.sources.days import moment
-from utxoracle.sources.preference import FORKED, OK
+from utxoracle.sources.preference import State
 
 if TYPE_CHECKING:
     from utxoracle.store.last_run import LastRun
@@ -148,7 +148,7 @@ def _sources(run: "LastRun | None") -> str:
         parts = [f"{name} ({run.routes[name]})" if name in run.routes else name, str(row["state"])]
         if row["height"] is not None:
             parts.append(f"block {row['height']}")
-        if len(run.sources) > 1 and name == run.source:
+        if len(run.sources) > 1 and name == run.source and run.exit_code == 0:
             parts.append("in use")
         lines.append(", ".join(parts))
     return ("\n" + " " * 17).join(lines)
@@ -157,11 +157,13 @@ def _sources(run: "LastRun | None") -> str:
 def _chain(found: Status) -> str:
     if found.state == STALLED and found.top:
         return f"stalled: no block for {duration(found.now - found.top.time)}"
-    if found.state == FORKED:
+    if found.state == State.FORKED:
         return "forked: sources have different newest blocks; which one stays will show"
-    if found.state == OK and found.missing:
+    if found.state == State.OK and found.missing:
         return f"catching up: {found.missing:,} blocks of the source are not stored yet"
-    return found.state
+    if found.state == State.BEHIND:
+        return "behind: the source ends below what is stored"
+    return found.state or "not known yet"
 
 
 def _ago(seconds: float) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.bitcoin.scan import BlockScan
-from utxoracle.errors import ChainReorganised, UtxoracleError
+from utxoracle.errors import BlockNotFound, ChainReorganised, UtxoracleError
 from utxoracle.jobs.comparison import Gaps, compare, recent_gaps
 from utxoracle.jobs.exchange_lookup import ExchangeLookup
 from utxoracle.jobs.first_run import first_run_height
@@ -143,6 +143,7 @@ def catch_up(work: Work, growth: Growth, tip: tuple[int, str], max_blocks: int) 
     tip_height, tip_hash = tip
     top = work.reader.top()
     kept = _kept_block(work, top, tip_height)
+    growth.behind = 0
     if kept and kept.height == tip_height:
         growth.behind = top.height - tip_height if top else 0
         _verify_tip(work.source, kept.hash, tip_hash)
@@ -180,12 +181,24 @@ def catch_up(work: Work, growth: Growth, tip: tuple[int, str], max_blocks: int) 
                 work.progress(scans[-1].height - first + 1, len(heights))
             if time.monotonic() > work.deadline:
                 break
+    if isinstance(failure, BlockNotFound):
+        raise _lacking(work, growth.last_height or first - 1, failure)
     if failure:
         raise failure
     if growth.last_height != tip_height:
         return False
     _verify_tip(work.source, newest_hash, tip_hash)
     return True
+
+
+def _lacking(work: Work, last_height: int, failure: BlockNotFound) -> BlockNotFound:
+    """Return the error for a block that the source lacks, which no later run may find either."""
+    database, snapshot = work.folder.database, work.folder.snapshot
+    return BlockNotFound(
+        f"{failure}; block {last_height + 1} comes next: name a source that has it beside this "
+        f"one, or to start over without, move {database} and {snapshot} away and run "
+        "utxoracle init-db"
+    )
 
 
 def _next_batch(chain: Scans) -> tuple[list[BlockScan], UtxoracleError | None]:

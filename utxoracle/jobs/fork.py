@@ -1,7 +1,7 @@
 """Where a stored chain and a source's part."""
 
 from utxoracle.bitcoin.network import Network
-from utxoracle.errors import DataError, SourceError
+from utxoracle.errors import DataError, SourceBehind
 from utxoracle.sources.base import Source
 from utxoracle.sources.genesis import verify_network
 from utxoracle.store.folder import DataFolder
@@ -30,7 +30,7 @@ def common_block(
         folder: Where the chain is stored, for the message of a failure.
 
     Raises:
-        SourceError: The source can't be asked, or lags far behind.
+        SourceError: The source can't be asked (SourceBehind: it lags far behind).
         WrongNetwork: They have nothing in common since the source follows another network.
         DataError: They have nothing in common in these blocks.
     """
@@ -39,7 +39,7 @@ def common_block(
             return block
     verify_network(source, network)
     if tip_height < newest[0].height:
-        raise SourceError(
+        raise SourceBehind(
             f"{source.name} ends at block {tip_height}, below the {len(newest)} newest blocks that "
             f"{folder.path} stores, up to {newest[-1].height}: wait until it has caught up"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from utxoracle.settings import Settings
-from utxoracle.sources.preference import FORKED, OK, SourceState
+from utxoracle.sources.preference import MOST_BEHIND, SourceState, State
 
 if TYPE_CHECKING:
     from utxoracle.jobs.catch_up import Growth
@@ -59,17 +59,23 @@ class Report:
         )
 
     def state(self, settings: Settings) -> str:
-        """Return OK, STALLED, or FORKED where a source that is about as far has other blocks."""
-        if any(one.state == FORKED for one in self.sources):
-            return FORKED
-        return STALLED if self._is_stalled(settings) else OK
+        """Return how the chain is.
+
+        `ok`, STALLED, `forked` where a source that is about as far has other blocks, or `behind`
+        where the source that was used ends more than MOST_BEHIND blocks below what is stored.
+        """
+        if any(one.state == State.FORKED for one in self.sources):
+            return State.FORKED
+        if self._behind > MOST_BEHIND:
+            return State.BEHIND
+        return STALLED if self._is_stalled(settings) else State.OK
 
     @property
     def message(self) -> str:
         """One line for people."""
         growth = self.growth
         if growth is None or growth.last_height is None:
-            return self._nothing_new(growth.behind if growth else 0)
+            return self._nothing_new
         blocks = f"block {growth.last_height}"
         if growth.blocks > 1:
             blocks = f"{growth.blocks:,} blocks ({growth.first_height} to {growth.last_height})"
@@ -84,9 +90,10 @@ class Report:
         parts += [f"{day.date} {_price(day)}" for day in growth.days[-1:]]
         if growth.latest:
             parts.append(f"block {growth.latest.height} {_price(growth.latest)}")
-        # Where another source took over, its newest block may be below what is stored.
-        left = self.tip.height - growth.last_height
-        if not self.caught_up and left > 0:
+        if growth.behind:
+            parts.append(self._lag)
+        elif not self.caught_up:
+            left = self.tip.height - growth.last_height
             parts.append(f"{_count(left, 'block')} left for the next run")
         return "; ".join(parts)
 
@@ -98,6 +105,8 @@ class Report:
                 f"{_count(self.growth.invalid, 'price')} stored as not valid, the last because: "
                 f"{self.growth.invalid_reason}"
             )
+        if self._behind > MOST_BEHIND:
+            found.append(f"{self._lag}: has it stopped?")
         if self._is_stalled(settings):
             found.append(
                 f"the chain of {self.source} stalls: its newest block {self.tip.height} is "
@@ -105,16 +114,25 @@ class Report:
             )
         return found
 
-    def _is_stalled(self, settings: Settings) -> bool:
-        is_behind = self.growth is not None and self.growth.behind > 0
-        return not is_behind and time.time() - self.tip.time > settings.stall_minutes * 60
+    @property
+    def _behind(self) -> int:
+        """Number of stored blocks that the source doesn't have."""
+        return self.growth.behind if self.growth else 0
 
-    def _nothing_new(self, behind: int) -> str:
-        if behind:
-            return (
-                f"nothing new: {self.source} ends at block {self.tip.height}, "
-                f"{_count(behind, 'block')} behind what is stored"
-            )
+    def _is_stalled(self, settings: Settings) -> bool:
+        return not self._behind and time.time() - self.tip.time > settings.stall_minutes * 60
+
+    @property
+    def _lag(self) -> str:
+        return (
+            f"{self.source} ends at block {self.tip.height}, {_count(self._behind, 'block')} "
+            "behind what is stored"
+        )
+
+    @property
+    def _nothing_new(self) -> str:
+        if self._behind:
+            return f"nothing new: {self._lag}"
         return f"nothing new: block {self.tip.height} is the newest of {self.source}"
 
 

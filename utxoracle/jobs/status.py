@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from utxoracle.jobs.report import STALLED
 from utxoracle.settings import Settings
-from utxoracle.sources.preference import OK
+from utxoracle.sources.preference import State
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import LastRun, read_last_run
 
@@ -35,7 +35,8 @@ class Status:
         last_run: How the last run went; None if there was none.
         now: When this was found out, seconds since 1970 UTC.
         state: How the chain or its sources are (`LastRun.state`): what the last run found, and
-            whether the newest block is by now older than `stall_minutes`.
+            whether the newest block is by now older than `stall_minutes`; None when no run has
+            found that out.
         missing: Number of the source's blocks that the last run left to the next one.
     """
 
@@ -51,7 +52,7 @@ class Status:
     day: "DayRow | None"
     last_run: LastRun | None
     now: float
-    state: str
+    state: str | None
     missing: int
 
 
@@ -90,11 +91,11 @@ def status(settings: Settings) -> Status:
         )
 
 
-def _state(last_run: LastRun | None, *, is_stalled: bool) -> str:
-    found = (last_run and last_run.state) or OK
+def _state(last_run: LastRun | None, *, is_stalled: bool) -> str | None:
+    found = last_run.state if last_run else None
     # What the last run said of the age of the newest block holds no longer.
-    if found in (OK, STALLED):
-        return STALLED if is_stalled else OK
+    if found in (None, State.OK, STALLED):
+        return STALLED if is_stalled else State.OK if found else None
     return found
 
 

@@ -7,6 +7,7 @@ from utxoracle.bitcoin.header import HEADER_SIZE, parse_header
 from utxoracle.errors import BlockCorrupt, SourceError
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+_OTHER_SOURCE = "look after that server, or use another source"
 WRONG_ADDRESS = "is this the right address?"
 """What to ask the owner when a server answers, but not as the one that was meant."""
 
@@ -56,11 +57,13 @@ def checked_header(raw: bytes, block_hash: str, source: str) -> bytes:
     if len(raw) != HEADER_SIZE:
         raise BlockCorrupt(
             f"{source} gave {len(raw):,} bytes as the header of block {block_hash}, "
-            f"which has {HEADER_SIZE}"
+            f"which has {HEADER_SIZE}: {_OTHER_SOURCE}"
         )
     found = parse_header(raw).hash
     if found != block_hash:
-        raise BlockCorrupt(f"{source} gave a header for block {block_hash} that hashes to {found}")
+        raise BlockCorrupt(
+            f"{source} gave a header for block {block_hash} that hashes to {found}: {_OTHER_SOURCE}"
+        )
     return raw
 
 

@@ -12,7 +12,14 @@ from collections import deque
 from datetime import UTC, date, datetime
 
 from utxoracle.bitcoin.header import parse_header
-from utxoracle.errors import BlockCorrupt, BlockNotFound, DayUnavailable, SourceError, UsageError
+from utxoracle.errors import (
+    BlockCorrupt,
+    BlockNotFound,
+    DayOutOfReach,
+    DayUnavailable,
+    SourceError,
+    UsageError,
+)
 from utxoracle.sources.base import Source
 
 DAY = 86_400
@@ -120,7 +127,7 @@ def day_heights(times: BlockTimes, day: date) -> range:
     if times.find(stop - 1) is not None:
         first = _first_height(times, start, guess=stop - WINDOW)
     if times.find(first - 1) is None:
-        raise DayUnavailable(
+        raise DayOutOfReach(
             f"{times.name} has no block before {day}, so that it can't be known where the day "
             f"begins: its first block is {first} of {moment(times.time_at(first))}"
         )
@@ -140,7 +147,7 @@ def last_day(times: BlockTimes) -> date:
     newest = [times.find(height) for height in range(tip - CONFIRMATIONS, tip + 1)]
     known = [time for time in newest if time is not None]
     if len(known) < len(newest):
-        raise DayUnavailable(
+        raise DayOutOfReach(
             f"{times.name} has no finished day: of its {len(newest)} newest blocks, up to {tip}, "
             f"only {len(known)} are there"
         )
@@ -157,7 +164,7 @@ def last_day_v91(times: BlockTimes) -> date:
     newest = times.tip - CONFIRMATIONS
     latest = times.find(newest)
     if latest is None:
-        raise DayUnavailable(f"{times.name} has no block {newest}, hence no finished day")
+        raise DayOutOfReach(f"{times.name} has no block {newest}, hence no finished day")
     return datetime.fromtimestamp(latest - DAY, UTC).date()
 
 
@@ -189,7 +196,7 @@ def day_heights_v91(times: BlockTimes, day: date) -> range:
         while _day_of_month(times.time_at(stop)) == _day_of_month(times.time_at(first)):
             stop += 1
     except BlockNotFound as error:
-        raise DayUnavailable(f"the search of version 9.1 for {day} fails: {error}") from None
+        raise DayOutOfReach(f"the search of version 9.1 for {day} fails: {error}") from None
     return range(first, stop)
 
 

@@ -1,6 +1,7 @@
 """Where a server is, as its URL names it."""
 
 import ipaddress
+import socket
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -14,9 +15,9 @@ class Endpoint:
 
     Attributes:
         base: URL without credentials and without a slash at the end.
-        place: Host and port, for people.
+        place: Host, port and path, for people.
         port: The port that the URL names, if any.
-        loopback: Whether it is this machine.
+        loopback: Whether it is this machine, as far as the address itself says.
         credentials: User and password that the URL held.
     """
 
@@ -47,9 +48,9 @@ def parse_endpoint(url: str) -> Endpoint:
     except ValueError:
         raise ValueError("its port isn't a number from 0 to 65535") from None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    place = host if port is None else f"{host}:{port}"
+    place = (host if port is None else f"{host}:{port}") + parts.path.rstrip("/")
     return Endpoint(
-        base=f"{parts.scheme}://{place}{parts.path.rstrip('/')}",
+        base=f"{parts.scheme}://{place}",
         place=place,
         port=port,
         loopback=_is_loopback(parts.hostname),
@@ -60,7 +61,22 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def _is_loopback(host: str) -> bool:
+    address = _address_of(host)
+    if address is None:
+        return f".{host.removesuffix('.')}".endswith(".localhost")
+    # What no address is given for, such as 0.0.0.0, is connected to on this machine.
+    return address.is_loopback or address.is_unspecified
+
+
+def _address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is connected to at, if that needs no look-up."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        # Takes what the system does: 127.1, 0x7f000001 and 2130706433 are 127.0.0.1.
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        pass
+    try:
+        address = ipaddress.IPv6Address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return None
+    return address.ipv4_mapped or address

@@ -27,14 +27,14 @@ def open_sources(settings: Settings) -> Sources:
         SourceError: The folder of one, or a file of it, can't be read.
     """
     urls = split_urls(settings.source or "")
-    for url in urls:
-        if urls.count(url) > 1:
-            raise UsageError(f"{redact(url)} is named twice as a source: leave one of them out")
     with ExitStack() as opened:
-        sources = []
+        sources: list[Source] = []
         for url in urls:
-            sources.append(open_source(url, settings))
-            opened.callback(sources[-1].close)
+            source = open_source(url, settings)
+            opened.callback(source.close)
+            if any(source.name == one.name for one in sources):
+                raise UsageError(f"{source.name} is named twice as a source: leave one of them out")
+            sources.append(source)
         opened.pop_all()
     return Sources(sources)
 
@@ -134,8 +134,10 @@ def _endpoint(url: str) -> "Endpoint":
     try:
         return parse_endpoint(url.partition("+")[2])
     except ValueError as error:
+        several = "; several are written with spaces between, each with its kind"
         raise UsageError(
             f"{redact(url)} can't be a source: {error}; write it as in {SOURCE_EXAMPLES}"
+            f"{several if re.search(r'[ ,]', url) else ''}"
         ) from None
 
 
@@ -181,11 +183,10 @@ def _open_bitcoind(url: str, settings: Settings) -> Source:
             f"{redact(url)} takes only ?cookie=FILE behind it, not ?{key}; the cookie is the file "
             ".cookie in bitcoind's data folder"
         )
-    if settings.rpc_user and not settings.rpc_password_file:
-        raise UsageError(
-            f"{variable_of('rpc_user')} is set but {variable_of('rpc_password_file')} is not; "
-            "set both or neither"
-        )
+    user, file = variable_of("rpc_user"), variable_of("rpc_password_file")
+    if bool(settings.rpc_user) != bool(settings.rpc_password_file):
+        given, missing = (user, file) if settings.rpc_user else (file, user)
+        raise UsageError(f"{given} is set but {missing} is not; set both or neither")
     endpoint = _endpoint(url)
     if endpoint.port is None:
         raise UsageError(f"{redact(url)} names no port; bitcoind's is 8332 on the main network")

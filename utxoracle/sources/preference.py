@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from queue import Empty, Queue
 from threading import Thread
 from time import monotonic
@@ -13,7 +14,9 @@ from utxoracle.errors import (
     BlockNotFound,
     ChainReorganised,
     DataError,
+    DayOutOfReach,
     PriceImpossible,
+    SourceBehind,
     SourceError,
     SourceSyncing,
     UtxoracleError,
@@ -27,17 +30,34 @@ FORK_DEPTH = 6
 """Blocks; a tip farther away than this from ours lags, and says nothing of a fork."""
 
 PATIENCE = 2.0
-"""Seconds that the others get, once one source has told its tip, to tell theirs."""
+"""Seconds that a source gets to tell its tip once one that is preferred to it has told its own."""
 
-OK, BEHIND, FORKED = "ok", "behind", "forked"
-SYNCING, UNREACHABLE, INCOMPLETE, REFUSED = "syncing", "unreachable", "incomplete", "refused"
-"""How a source can be: the latter four can't be used."""
+PATIENCE_WITH_PREFERRED = 10.0
+"""Seconds that it gets once one that it is preferred to has."""
 
 _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _Tip = tuple[int, str]
-_Told = _Tip | SourceError | DataError
+_Failure = SourceError | DataError | DayOutOfReach
+_FAILURES = (SourceError, DataError, DayOutOfReach)
+
+
+class State(StrEnum):
+    """How a source can be.
+
+    BEHIND is more than MOST_BEHIND blocks below another, FORKED on another chain than the source in
+    use. INCOMPLETE lacks a block, or its chain keeps changing; what REFUSED gave can't be right.
+    """
+
+    UNASKED = "unasked"
+    OK = "ok"
+    BEHIND = "behind"
+    FORKED = "forked"
+    SYNCING = "syncing"
+    UNREACHABLE = "unreachable"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -46,14 +66,12 @@ class SourceState:
 
     Attributes:
         name: The source's name.
-        state: OK, BEHIND, FORKED (its newest block is of another chain than that of the source in
-            use), SYNCING, UNREACHABLE, INCOMPLETE (it lacks a block, or its chain keeps changing)
-            or REFUSED (what it gave can't be right).
+        state: How it is.
         height: Height of its newest block, where that is known.
     """
 
     name: str
-    state: str
+    state: State
     height: int | None = None
 
 
@@ -64,18 +82,22 @@ class Sources:
     single source is asked nothing here. What fails is set aside for as long as this object lives.
 
     Args:
-        sources: At least one, the preferred one first.
+        sources: At least one, the preferred one first, of different names.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
+        # All that is found out is kept by their positions.
         self._sources = list(sources)
-        self._failures: dict[int, SourceError | DataError] = {}
-        self._states = [SourceState(one.name, OK) for one in sources]
+        self._failures: dict[int, _Failure] = {}
+        self._tips: dict[int, _Tip] = {}
+        self._slow: set[int] = set()
+        self._forked: set[int] = set()
+        self._used: int | None = None
 
     @property
     def states(self) -> list[SourceState]:
-        """How each source was found when it was last asked."""
-        return list(self._states)
+        """How each source was found when it was last asked or used."""
+        return [self._state(position) for position in range(len(self._sources))]
 
     @property
     def routes(self) -> dict[str, str]:
@@ -94,18 +116,25 @@ class Sources:
             SourceError: All sources failed.
             DataError: All failed, and what one gave was refused; PriceImpossible at once, since
                 blocks that were verified give the same price whoever serves them.
+            DayOutOfReach: None reaches back to the day that is asked for.
         """
+        failure: _Failure | None = None
         while True:
-            index = self._choose()
+            position = self._choose()
+            if failure:
+                _log.warning("%s; going on with %s", failure, self._name(position))
             try:
-                return work(self._sources[index])
+                result = work(self._sources[position])
             except PriceImpossible:
                 raise
-            except (SourceError, DataError) as error:
-                self._fail(index, error)
+            except _FAILURES as error:
+                self._failures[position] = failure = error
                 if len(self._failures) == len(self._sources):
-                    raise self._worst() from None
-                _log.warning("%s; it is set aside for this run", error)
+                    raise self._combined_failure() from None
+            else:
+                self._slow.discard(position)
+                self._used = position
+                return result
 
     def close(self) -> None:
         """Give up connections and files."""
@@ -118,104 +147,148 @@ class Sources:
         Raises:
             SourceError, DataError: None can be used.
         """
+        self._forked.clear()
         left = [one for one in range(len(self._sources)) if one not in self._failures]
         if len(left) == 1:
             return left[0]
-        tips = self._ask_tips(left)
-        if not tips:
-            raise self._worst()
-        highest = max(tips.values())[0]
-        chosen = next(one for one, (height, _) in tips.items() if height >= highest - MOST_BEHIND)
-        for one, (height, block_hash) in tips.items():
-            self._set_state(one, BEHIND if height < highest - MOST_BEHIND else OK, height)
-            if one != chosen and self._is_forked(chosen, tips[chosen], one, (height, block_hash)):
-                self._set_state(one, FORKED, height)
-        self._tell_choice(chosen, [one for one in left if one < chosen])
+        self._ask_tips(left)
+        if not self._tips:
+            raise self._combined_failure()
+        chosen = next(one for one in sorted(self._tips) if not self._is_behind(one))
+        for position in left:
+            if position < chosen:
+                self._tell_passed_over(position, chosen)
+            elif position > chosen and self._is_forked(chosen, position):
+                self._forked.add(position)
         return chosen
 
-    def _ask_tips(self, positions: list[int]) -> dict[int, _Tip]:
-        """Return the tips of those sources that tell theirs, and note how the others fail."""
-        told: dict[int, Queue[_Told | BaseException]] = {}
-        for one in positions:
-            told[one] = Queue()
-            # A thread that nothing waits for when the program ends.
-            Thread(target=_put_tip, args=(self._sources[one], told[one]), daemon=True).start()
-        tips: dict[int, _Tip] = {}
-        deadline = None
-        for one, answer in told.items():
+    def _ask_tips(self, positions: list[int]) -> None:
+        """Ask all for their tips at once, and note who tells it, who fails and who is slow."""
+        told: Queue[tuple[int, _Tip | BaseException]] = Queue()
+        for position in positions:
+            _in_thread(self._sources[position].tip, partial(_put_by, told, position))
+        self._tips.clear()
+        self._slow = set(positions)
+        first_answer = None
+        while self._slow:
             try:
-                found = answer.get(timeout=None if deadline is None else _left(deadline))
+                position, found = told.get(timeout=self._patience(first_answer))
             except Empty:
-                self._set_state(one, UNREACHABLE)
-                _log.info("%s is too slow to tell its newest block", self._sources[one].name)
-                continue
-            if isinstance(found, SourceError | DataError):
-                self._fail(one, found)
+                break
+            self._slow.remove(position)
+            if isinstance(found, _FAILURES):
+                self._failures[position] = found
                 _log.info("%s", found)
             elif isinstance(found, BaseException):
                 raise found
             else:
-                tips[one] = found
-                deadline = deadline or monotonic() + PATIENCE
-        return tips
+                self._tips[position] = found
+                first_answer = first_answer or monotonic()
 
-    def _is_forked(self, one: int, tip: _Tip, other: int, other_tip: _Tip) -> bool:
-        """Tell whether two sources that are about as far follow different chains."""
-        ((height, block_hash), lower), (_, upper) = sorted([(tip, one), (other_tip, other)])
-        if tip == other_tip or abs(tip[0] - other_tip[0]) > FORK_DEPTH:
+    def _patience(self, first_answer: float | None) -> float | None:
+        """Return the seconds left to wait for tips; None as long as there is no answer."""
+        if first_answer is None:
+            return None
+        awaits_preferred = min(self._slow) < min(self._tips)
+        patience = PATIENCE_WITH_PREFERRED if awaits_preferred else PATIENCE
+        return max(0.0, first_answer + patience - monotonic())
+
+    def _is_behind(self, position: int) -> bool:
+        highest = max(tip[0] for one, tip in self._tips.items() if one not in self._failures)
+        return self._tips[position][0] < highest - MOST_BEHIND
+
+    def _is_forked(self, chosen: int, other: int) -> bool:
+        """Tell whether a source that is about as far as the chosen one follows another chain."""
+        if other not in self._tips:
             return False
-        with suppress(SourceError):
-            found = self._sources[upper].hash_at(height)
-            if found != block_hash:
-                _log.warning(
-                    "the chain is forked: block %d is %s at %s, but %s at %s",
-                    height,
-                    block_hash,
-                    self._sources[lower].name,
-                    found,
-                    self._sources[upper].name,
-                )
-                return True
-        return False
+        tips = sorted((self._tips[position], position) for position in (chosen, other))
+        ((height, block_hash), lower), (upper_tip, upper) = tips
+        if upper_tip == (height, block_hash) or upper_tip[0] - height > FORK_DEPTH:
+            return False
+        found = _within(PATIENCE, lambda: self._sources[upper].hash_at(height))
+        if found is None or found == block_hash:
+            return False
+        _log.warning(
+            "the chain is forked: block %d is %s at %s, but %s at %s",
+            height,
+            block_hash,
+            self._sources[lower].name,
+            found,
+            self._sources[upper].name,
+        )
+        return True
 
-    def _tell_choice(self, chosen: int, passed_over: list[int]) -> None:
-        for one in passed_over:
-            state = self._states[one]
-            where = "" if state.height is None else f", at block {state.height}"
-            why = self._failures.get(one) or f"{state.name} is {state.state}{where}"
-            _log.warning("%s; using %s", why, self._sources[chosen].name)
+    def _tell_passed_over(self, position: int, chosen: int) -> None:
+        found = self._state(position)
+        where = "" if found.height is None else f", at block {found.height}"
+        why = self._failures.get(position) or f"{found.name} is {found.state}{where}"
+        _log.warning("%s; using %s", why, self._name(chosen))
 
-    def _fail(self, index: int, error: SourceError | DataError) -> None:
-        self._failures[index] = error
-        self._set_state(index, state_of(error))
+    def _state(self, position: int) -> SourceState:
+        height = self._tips[position][0] if position in self._tips else None
+        was_asked = position == self._used or position in self._tips
+        state = State.OK if was_asked else State.UNASKED
+        if position in self._failures:
+            state = state_of(self._failures[position])
+        elif position in self._slow:
+            state = State.UNREACHABLE
+        elif position in self._forked:
+            state = State.FORKED
+        elif position in self._tips and self._is_behind(position):
+            state = State.BEHIND
+        return SourceState(self._name(position), state, height)
 
-    def _set_state(self, index: int, state: str, height: int | None = None) -> None:
-        self._states[index] = SourceState(self._sources[index].name, state, height)
+    def _name(self, position: int) -> str:
+        return self._sources[position].name
 
-    def _worst(self) -> UtxoracleError:
+    def _combined_failure(self) -> UtxoracleError:
         """Return the failure to tell when all have failed: bad data is worse than none."""
-        failures = [self._failures[one] for one in sorted(self._failures)]
+        failures = [self._failures[position] for position in sorted(self._failures)]
         worst = max(failures, key=lambda error: error.exit_code)
         if len(failures) == 1:
             return worst
-        return type(worst)("; ".join(f"{error}" for error in failures))
+        return type(worst)("; ".join(map(str, failures)))
 
 
-def state_of(error: SourceError | DataError) -> str:
+def state_of(error: SourceError | DataError | DayOutOfReach) -> State:
     """Return how a source is that failed so."""
     if isinstance(error, SourceSyncing):
-        return SYNCING
-    if isinstance(error, BlockNotFound | ChainReorganised):
-        return INCOMPLETE
-    return UNREACHABLE if isinstance(error, SourceError) else REFUSED
+        return State.SYNCING
+    if isinstance(error, SourceBehind):
+        return State.BEHIND
+    if isinstance(error, BlockNotFound | ChainReorganised | DayOutOfReach):
+        return State.INCOMPLETE
+    return State.UNREACHABLE if isinstance(error, SourceError) else State.REFUSED
 
 
-def _put_tip(source: Source, told: "Queue[_Told | BaseException]") -> None:
+def _put_by(
+    told: Queue[tuple[int, _Tip | BaseException]], position: int, found: _Tip | BaseException
+) -> None:
+    told.put((position, found))
+
+
+def _within(seconds: float, ask: Callable[[], _Result]) -> _Result | None:
+    """Return what `ask` gives; None where it fails as sources do, or takes longer."""
+    told: Queue[_Result | BaseException] = Queue()
+    _in_thread(ask, told.put)
     try:
-        told.put(source.tip())
-    except BaseException as error:
-        told.put(error)
+        found = told.get(timeout=seconds)
+    except Empty:
+        return None
+    if isinstance(found, _FAILURES):
+        return None
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
-def _left(deadline: float) -> float:
-    return max(0.0, deadline - monotonic())
+def _in_thread(ask: Callable[[], _Result], tell: Callable[[_Result | BaseException], None]) -> None:
+    """Tell what `ask` gives or raises, from a thread that nothing waits for at the end."""
+
+    def run() -> None:
+        try:
+            tell(ask())
+        except BaseException as error:
+            tell(error)
+
+    Thread(target=run, daemon=True).start()

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -15,11 +16,14 @@ from tests.appliance import Appliance, one_line
 from tests.conftest import PRINTED
 from utxoracle.cli import program
 from utxoracle.jobs import analyze
+from utxoracle.simulation import http as simulation_http
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.faults import Kind, Step
 from utxoracle.simulation.options import SimulationOptions
 from utxoracle.simulation.server import SimulationServer
 from utxoracle.sources import http
+from utxoracle.store.folder import DataFolder
+from utxoracle.store.last_run import file_marks, read_last_run, write_last_run
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "sources.md"
 CHAIN = SimulatedChain(SimulationOptions.parse("seed=8,days=1,transactions=2"))
@@ -66,7 +70,8 @@ Analyze = Callable[[Appliance], Ended]
 def run(monkeypatch, capsys) -> Iterator[Analyze]:
     """Run analyze in this process, with little patience."""
     handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(http, "pause", lambda _: None)
+    monkeypatch.setattr(http, "pause", lambda seconds: sleep(min(seconds, SECONDS / 6)))
+    monkeypatch.setattr(simulation_http, "REFUSE_SECONDS", SECONDS / 3)
     monkeypatch.setattr(analyze, "_PAUSE", 0.0)
     monkeypatch.setattr(sys, "argv", ["utxoracle", "analyze"])
     for name in ("CONNECT_TIMEOUT", "READ_TIMEOUT", "EXCHANGE_TIMEOUT"):
@@ -179,24 +184,44 @@ def test_a_host_that_can_not_be_found_is_exit_code_3(sites, run):
     assert "nowhere.invalid:8999 can't be found: check the host name" in one_line(done, 3)
 
 
-def outcome(site: Site, run: Analyze, folder: Path, fault: str) -> int:
+@pytest.mark.parametrize("kind", [Kind.HANG, Kind.TRICKLE])
+@pytest.mark.parametrize("step", [Step.TIP, Step.HASH, Step.HEADER, Step.BLOCK])
+def test_nobody_waits_for_more_than_one_time_out(site, kind, step, run, tmp_path):
+    appliance = copy_of(site, tmp_path / "data")
+    site.server.set_faults([f"{kind}@{step}*9"])
+    assert run(appliance).exit_code == 3
+    assert site.server.faults == [f"{kind}@{step}*8"]
+    site.server.set_faults([])
+
+
+def copy_of(site: Site, path: Path) -> Appliance:
+    """Return a copy of a folder in which nothing seems to have happened since its last run."""
+    appliance = site.appliance.copy(path)
+    folder = DataFolder(path)
+    last_run = read_last_run(folder)
+    assert last_run
+    write_last_run(folder, replace(last_run, files=file_marks(folder)))
+    return appliance
+
+
+def outcome(site: Site, run: Analyze, path: Path, fault: str) -> int:
     """Return the exit code of a run with a fault, having checked all that must hold beside."""
-    appliance = site.appliance.copy(folder)
+    appliance = copy_of(site, path)
     try:
         site.server.set_faults([fault])
         ended = run(appliance)
-        if not ended.exit_code:
-            assert not ended.errors
-            assert appliance.chain_rows() == site.healthy, "a good run has left wrong rows"
-            return 0
-        (line,) = ended.errors
-        assert line.startswith("utxoracle: "), line
         assert appliance.last_run()["exit_code"] == ended.exit_code
         assert appliance.chain_rows() in (site.before, site.healthy), "rows are wrong"
+        if ended.exit_code:
+            (line,) = ended.errors
+            assert line.startswith("utxoracle: "), line
+        else:
+            assert not ended.errors
         site.server.set_faults([])
-        assert run(appliance).exit_code == 0, "the next run does not heal"
-        assert appliance.chain_rows() == site.healthy, "the next run leaves wrong rows"
+        if appliance.chain_rows() != site.healthy:
+            assert run(appliance).exit_code == 0, "the next run does not heal"
+            assert appliance.chain_rows() == site.healthy, "the next run leaves wrong rows"
         return ended.exit_code
     finally:
         site.server.set_faults([])
-        shutil.rmtree(folder)
+        shutil.rmtree(path)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.appliance import Appliance
 from utxoracle.simulation.chain import SimulatedChain
@@ -71,12 +72,17 @@ def states_of(appliance: Appliance) -> list[tuple[str, int | None]]:
 def test_a_good_first_source_gives_all_blocks_and_the_second_is_only_asked_for_its_tip(
     appliance, first, second, healthy
 ):
+    requests.post(f"{second.url}/simulation/requests", timeout=30)
     report = appliance.analyze()
     assert report["state"] == "ok"
     assert report["source"] == name_of("bitcoind", first)
     assert [one["state"] for one in report["sources"]] == ["ok", "ok"]
     assert sources_of(appliance) == [(name_of("bitcoind", first), TIP - CHAIN.first_height + 1)]
     assert appliance.chain_rows() == healthy
+    # Exchange prices come from there, too.
+    log = requests.post(f"{second.url}/simulation/requests", timeout=30).json()["requests"]
+    asked = {one.partition("?")[0].rpartition("/")[2] for one in log}
+    assert asked == {"hash", CHAIN.hash_at(TIP), str(TIP), "historical-price"}
 
 
 def test_a_source_that_fails_in_the_middle_is_followed_by_the_next_one(
@@ -86,11 +92,11 @@ def test_a_source_that_fails_in_the_middle_is_followed_by_the_next_one(
     first.set_faults(["reset@block"])
     done = appliance.run("analyze")
     assert done.returncode == 0, done.stderr
-    (line,) = (one for one in done.stderr.splitlines() if "set aside" in one)
+    (line,) = (one for one in done.stderr.splitlines() if "going on with" in one)
     assert line.startswith(f"utxoracle: warning: {name_of('bitcoind', first)} lost the connection")
     stored = [(name_of("bitcoind", first), 60), (name_of("mempool", second), TIP - MIDDLE + 1)]
     assert sources_of(appliance) == stored
-    assert states_of(appliance) == [("unreachable", None), ("ok", TIP)]
+    assert states_of(appliance) == [("unreachable", TIP), ("ok", TIP)]
     assert appliance.chain_rows() == healthy
 
 
@@ -102,7 +108,7 @@ def test_a_source_whose_blocks_fail_verification_twice_is_set_aside(
     assert done.returncode == 0, done.stderr
     assert f"{name_of('bitcoind', first)} gave it twice" in done.stderr
     assert sources_of(appliance) == [(name_of("mempool", second), TIP - CHAIN.first_height + 1)]
-    assert states_of(appliance) == [("refused", None), ("ok", TIP)]
+    assert states_of(appliance) == [("refused", TIP), ("ok", TIP)]
     assert appliance.chain_rows() == healthy
 
 
@@ -180,14 +186,22 @@ def test_a_price_comes_from_the_next_source_as_well(appliance, first, second):
     done = appliance.run("price", "--window")
     assert done.returncode == 0, done.stderr
     assert name_of("mempool", second) in done.stdout
-    assert "set aside" in done.stderr
+    assert "going on with" in done.stderr
 
 
-def test_no_password_is_stored_or_told_whatever_fails(appliance, first):
-    told = appliance.run("analyze", "--json", "--verbose").stderr
-    first.set_faults(["reset"])
-    told += appliance.run("analyze", "--verbose").stderr
-    told += appliance.run("status").stdout
+def test_no_password_is_stored_or_told_whatever_fails(tmp_path):
+    with SimulationServer(CHAIN, rest=False, user="me", password="other") as node:
+        source = node.url.replace("http://", f"bitcoind+http://me:{SECRET}@")
+        told = ""
+        for number, faults in enumerate([[], ["reset"], ["half"], ["html"], ["redirect"]]):
+            settings = {"UTXORACLE_RETRIES": "1", "UTXORACLE_EXCHANGE_URL": source[9:]}
+            appliance = Appliance(tmp_path / str(number), source, **settings).init()
+            node.set_faults(faults)
+            for arguments in (["analyze", "--json", "--verbose"], ["analyze"], ["status"]):
+                done = appliance.run(*arguments)
+                told += done.stdout + done.stderr
+        assert "refuses the user or password (401)" in told
+        assert "Traceback" in told
     assert SECRET not in told
-    for path in appliance.folder.rglob("*"):
+    for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path

@@ -56,9 +56,11 @@ def test_what_is_left_for_the_next_run_is_told():
     assert report(grown(), caught_up=False).message.endswith("; 10 blocks left for the next run")
 
 
-def test_a_source_that_took_over_and_lags_leaves_nothing_for_the_next_run():
+def test_a_source_that_took_over_and_lags_is_told_too():
     ahead = grown(blocks=1, first_height=1001, last_height=1001, windows=0, latest=None, behind=1)
-    assert report(ahead, caught_up=False).message == "stored block 1001"
+    assert report(ahead, caught_up=False).message == (
+        "stored block 1001; sim ends at block 1000, 1 block behind what is stored"
+    )
 
 
 def test_a_dry_run_says_that_nothing_was_stored():

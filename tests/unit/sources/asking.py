@@ -12,9 +12,17 @@ from utxoracle.sources.http import ClientSettings, HttpClient
 QUICK = ClientSettings(connect=0.3, read=0.3, variable="X_TIMEOUT", retries=0, ca_file=None)
 
 
-def client_of(url: str, **changes: Any) -> HttpClient:
-    """Return a client of `url` that gives up quickly, with `changes` to its settings."""
-    return HttpClient("mempool", parse_endpoint(url), replace(QUICK, **changes))
+def client_of(url: str, *, is_elsewhere: bool = False, **changes: Any) -> HttpClient:
+    """Return a client of `url` that gives up quickly, with `changes` to its settings.
+
+    Args:
+        url: Where the server is.
+        is_elsewhere: Whether it is taken for one that isn't this machine.
+        changes: Other settings.
+    """
+    endpoint = parse_endpoint(url)
+    endpoint = replace(endpoint, loopback=endpoint.loopback and not is_elsewhere)
+    return HttpClient("mempool", endpoint, replace(QUICK, **changes))
 
 
 def failure_of(url: str, path: str = "/x", **changes: Any) -> str:

@@ -70,8 +70,10 @@ def test_several_sources_stand_in_the_order_of_preference(tmp_path):
 def test_one_source_of_several_that_can_not_be_is_a_usage_error():
     with pytest.raises(UsageError, match="http://b' is not a source"):
         open_sources(Settings(source="http://b sim:"))
-    with pytest.raises(UsageError, match=r"mempool\+http://h:1 is named twice"):
-        open_sources(Settings(source="mempool+http://h:1 sim: mempool+http://h:1"))
+    with pytest.raises(UsageError, match=r"^mempool h:1 is named twice"):
+        open_sources(Settings(source="mempool+http://h:1 sim: mempool+http://u:p@h:1/"))
+    with pytest.raises(UsageError, match="several are written with spaces between, each with"):
+        open_sources(Settings(source="mempool+http://h:1,mempool+http://h:2"))
 
 
 @pytest.mark.parametrize(
@@ -220,6 +222,11 @@ def test_a_source_that_can_not_be_has_no_exchange_prices_either():
 def test_a_user_without_a_password_file_is_a_usage_error():
     with pytest.raises(UsageError, match="UTXORACLE_RPC_USER is set but UTXORACLE_RPC_PASSWORD"):
         open_source("bitcoind+http://host:8332", Settings(rpc_user="u"))
+
+
+def test_a_password_file_without_a_user_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match=r"_PASSWORD_FILE is set but UTXORACLE_RPC_USER is not"):
+        open_source("bitcoind+http://host:8332", Settings(rpc_password_file=tmp_path / "x"))
 
 
 def test_a_password_file_that_is_missing_is_a_usage_error(tmp_path):

@@ -103,17 +103,30 @@ def test_a_server_on_this_machine_is_not_asked_through_a_proxy(server, monkeypat
     assert client_of(server.url).get("/x").text == "direct"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_nobody_is_sent_a_password_that_was_left_for_others(server, tmp_path, monkeypatch, host):
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_nobody_is_sent_a_password_that_was_left_for_others(
+    server, tmp_path, monkeypatch, is_elsewhere
+):
     netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {host} login me password hunter2\ndefault login me password no\n")
+    netrc.write_text("machine 127.0.0.1 login me password hunter2\ndefault login me password no\n")
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("no_proxy", "*")
     server.replies["/x"] = text("y")
-    client = client_of(server.url.replace("127.0.0.1", host))
+    client = client_of(server.url, is_elsewhere=is_elsewhere)
     client.get("/x")
     client.close()
     assert "Authorization" not in server.asked[0].headers
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.1", "2130706433", "LOCALHOST"])
+def test_this_machine_by_another_name_is_not_asked_through_a_proxy_either(
+    server, monkeypatch, host
+):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    server.replies["/x"] = text("direct")
+    client = client_of(server.url.replace("127.0.0.1", host))
+    assert client.get("/x").text == "direct"
+    client.close()
 
 
 def test_an_answer_that_is_no_json_is_told(server):

@@ -1,4 +1,5 @@
 import socket
+from time import sleep
 
 import pytest
 
@@ -6,6 +7,7 @@ from utxoracle.errors import (
     BlockCorrupt,
     BlockNotFound,
     DataError,
+    DayOutOfReach,
     PriceImpossible,
     SourceError,
     SourceSyncing,
@@ -19,7 +21,7 @@ from utxoracle.simulation.server import SimulationServer
 from utxoracle.sources import preference
 from utxoracle.sources.base import Source
 from utxoracle.sources.factory import open_sources
-from utxoracle.sources.preference import Sources, SourceState, state_of
+from utxoracle.sources.preference import Sources, SourceState, State, state_of
 
 CHAIN = SimulatedChain(SimulationOptions.parse("seed=6,days=1,transactions=2,blocks_per_day=24"))
 TIP = CHAIN.tip_height - 1
@@ -84,7 +86,11 @@ def test_the_first_source_is_used_while_it_serves(first, second, opened, caplog)
 def test_a_single_source_is_asked_nothing(closed_port, opened):
     sources = opened(f"mempool+http://127.0.0.1:{closed_port}")
     assert sources.use(name) == f"mempool 127.0.0.1:{closed_port}"
-    assert sources.states == [SourceState(f"mempool 127.0.0.1:{closed_port}", "ok")]
+    assert sources.states == [SourceState(f"mempool 127.0.0.1:{closed_port}", State.OK)]
+
+
+def test_a_source_that_was_never_asked_is_not_called_good(first, opened):
+    assert states(opened(node(first))) == [("unasked", None)]
 
 
 def test_the_second_source_is_used_when_the_first_is_unreachable_and_that_is_told(
@@ -127,8 +133,8 @@ def test_a_source_that_fails_is_set_aside_and_the_next_goes_on(first, second, op
 
     assert sources.use(fail_first) == named(second)
     assert asked == [named(first), named(second)]
-    assert states(sources) == [("refused", None), ("ok", TIP)]
-    assert caplog.messages == ["bad bytes; it is set aside for this run"]
+    assert states(sources) == [("refused", TIP), ("ok", TIP)]
+    assert caplog.messages == [f"bad bytes; going on with {named(second)}"]
     assert sources.use(name) == named(second)
 
 
@@ -231,7 +237,83 @@ def test_a_silent_source_is_used_when_the_one_beside_it_fails(first, opened, mon
         return source.name
 
     assert sources.use(fail_first).startswith("sim ")
-    assert states(sources)[0] == ("incomplete", None)
+    assert [one.state for one in sources.states] == ["incomplete", "ok"]
+
+
+def test_a_source_that_took_over_is_good_whatever_it_was_found_to_be_before(both, opened):
+    first, second = both
+    first.tip = TIP - 5
+    sources = opened(node(first), node(second))
+
+    def fail_second(source: Source) -> str:
+        if source.name == named(second):
+            raise BlockCorrupt("bad bytes")
+        return source.name
+
+    assert sources.use(fail_second) == named(first)
+    assert states(sources) == [("ok", TIP - 5), ("refused", TIP)]
+
+
+def test_a_fork_is_told_against_the_source_in_use_only(both, opened):
+    first, second = both
+    second.fork(TIP, TIP)
+    sources = opened(node(first), node(second))
+
+    def fail_first(source: Source) -> str:
+        if source.name == named(first):
+            raise SourceError("gone")
+        return source.name
+
+    assert sources.use(fail_first) == named(second)
+    assert states(sources) == [("unreachable", TIP), ("ok", TIP)]
+
+
+def test_a_fork_that_can_not_be_looked_at_holds_nobody_up(both, opened, monkeypatch):
+    monkeypatch.setattr(preference, "PATIENCE", 0.1)
+    first, second = both
+    second.advance_tip(1)
+    second.set_faults(["hang@hash"])
+    sources = opened(node(first), node(second), read_timeout=30)
+    assert sources.use(name) == named(first)
+    assert states(sources) == [("ok", TIP), ("ok", TIP + 1)]
+
+
+def test_a_preferred_source_that_is_silent_is_waited_for_longer_but_not_for_its_time_out(
+    both, opened, monkeypatch, caplog
+):
+    monkeypatch.setattr(preference, "PATIENCE_WITH_PREFERRED", 0.1)
+    first, second = both
+    first.set_faults(["hang"])
+    sources = opened(node(first), node(second), read_timeout=30)
+    assert sources.use(name) == named(second)
+    assert states(sources) == [("unreachable", None), ("ok", TIP)]
+    assert caplog.messages == [f"{named(first)} is unreachable; using {named(second)}"]
+
+
+def test_a_preferred_source_that_is_a_little_slower_is_waited_for(both, opened, monkeypatch):
+    monkeypatch.setattr(preference, "PATIENCE", 0.0)
+    first, second = both
+    threads = preference._in_thread
+
+    def start_late(ask, tell) -> None:
+        threads(
+            lambda: (sleep(0.1), ask())[1] if ask.__self__.name == named(first) else ask(), tell
+        )
+
+    monkeypatch.setattr(preference, "_in_thread", start_late)
+    assert opened(node(first), node(second)).use(name) == named(first)
+
+
+def test_a_source_that_does_not_reach_back_to_a_day_is_followed_by_the_next(first, second, opened):
+    sources = opened(node(first), node(second))
+
+    def fail_first(source: Source) -> str:
+        if source.name == named(first):
+            raise DayOutOfReach("no block before")
+        return source.name
+
+    assert sources.use(fail_first) == named(second)
+    assert sources.states[0].state == "incomplete"
 
 
 def test_routes_are_kept_by_name(first, second, opened):

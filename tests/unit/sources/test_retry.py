@@ -101,6 +101,23 @@ def test_the_last_failure_says_how_often_it_was_tried(closed_port, pauses):
     assert is_back_off(pauses)
 
 
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_an_answer_says_how_often_it_was_asked_for(server, pauses, status):
+    server.replies["/x"] = text("busy", status)
+    answered = client_of(server.url, retries=3).get("/x")
+    assert (answered.attempts, len(server.asked)) == (4, 4)
+    assert answered.reason == f"{status} busy, tried 4 times"
+    assert f"answered GET {server.url}/x with {status} busy, tried 4 times: try" in str(
+        answered.refused()
+    )
+
+
+def test_an_answer_that_came_at_once_does_not(server):
+    server.replies["/x"] = text("no", 404)
+    answered = client_of(server.url, retries=3).get("/x")
+    assert (answered.attempts, answered.reason) == (1, "404 no")
+
+
 def test_with_no_retries_there_is_one_attempt(closed_port, server, pauses):
     assert "tried" not in failure_of(f"http://127.0.0.1:{closed_port}")
     server.replies["/x"] = page(503)
@@ -123,7 +140,7 @@ def test_trouble_that_a_server_tells_of_passes(server, pauses, status):
 def test_trouble_that_stays_is_answered_as_it_is(server, pauses):
     server.replies["/x"] = text("busy", 503)
     answered = client_of(server.url, retries=3).get("/x")
-    assert answered.reason == "503 busy"
+    assert answered.status == 503
     assert len(server.asked) == 4
     assert is_back_off(pauses)
 

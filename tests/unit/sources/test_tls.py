@@ -13,7 +13,7 @@ needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="no openssl command to make certificates with"
 )
 
-LOCAL = "IP:127.0.0.1,IP:0.0.0.0,DNS:localhost"
+LOCAL = "IP:127.0.0.1,DNS:localhost"
 ADVICE = "check its certificate, or name the file of its CA in UTXORACLE_CA_FILE"
 
 
@@ -28,10 +28,9 @@ def stranger(tmp_path_factory):
 
 
 @pytest.fixture
-def outside(monkeypatch):
-    """Turn the place of a server into one that isn't this machine by its name."""
+def no_proxy(monkeypatch):
+    """Keep a proxy of the environment from servers that are taken for ones elsewhere."""
     monkeypatch.setenv("no_proxy", "*")
-    return lambda server: server.url.replace("http://127.0.0.1", "https://0.0.0.0")
 
 
 @contextmanager
@@ -54,22 +53,25 @@ def text_of(url: str, **settings) -> str:
 
 
 @needs_openssl
-def test_a_server_is_checked_by_the_file_of_its_ca(authority, outside):
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_a_server_is_checked_by_the_file_of_its_ca(authority, is_elsewhere):
     with serving(authority.context(LOCAL)) as server:
-        assert text_of(url_of(server), ca_file=authority.file) == "y"
-        assert text_of(outside(server), ca_file=authority.file) == "y"
+        url = url_of(server)
+        assert text_of(url, is_elsewhere=is_elsewhere, ca_file=authority.file) == "y"
 
 
 @needs_openssl
-def test_the_file_of_the_ca_counts_more_than_the_environment(
-    authority, stranger, outside, monkeypatch
-):
+@pytest.mark.usefixtures("no_proxy")
+def test_the_file_of_the_ca_counts_more_than_the_environment(authority, stranger, monkeypatch):
     with serving(authority.context(LOCAL)) as server:
+        url = url_of(server)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger.file))
-        assert text_of(outside(server), ca_file=authority.file) == "y"
+        assert text_of(url, is_elsewhere=True, ca_file=authority.file) == "y"
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
-        assert text_of(outside(server)) == "y"
-        assert "can't be asked over TLS" in failure_of(outside(server), ca_file=stranger.file)
+        assert text_of(url, is_elsewhere=True) == "y"
+        message = failure_of(url, is_elsewhere=True, ca_file=stranger.file)
+        assert "can't be asked over TLS" in message
 
 
 @needs_openssl

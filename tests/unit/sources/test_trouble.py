@@ -51,6 +51,16 @@ def test_a_server_that_says_nothing_is_given_up_after_one_attempt():
     assert "tried" not in message
 
 
+def test_a_time_out_of_tls_is_told_from_one_of_an_answer():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        message = failure_of(f"https://{place}", connect=0.2, read=30, retries=3)
+    assert message == (
+        f"mempool {place} did not take TLS within 0.2 s: is it hanging, or is this another port? "
+        f"(GET https://{place}/x)"
+    )
+
+
 def test_a_server_that_hangs_up_is_a_source_error():
     with scripted_peer(lambda peer: peer.close()) as place:
         message = failure_of(f"http://{place}")
@@ -85,12 +95,10 @@ def test_a_connection_that_is_lost_says_how():
 
 
 def test_certificates_that_went_away_are_told(tmp_path, monkeypatch):
-    # Not this machine by its name, so that the environment counts.
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
     monkeypatch.setenv("no_proxy", "*")
-    assert "the file of trusted certificates is gone; check UTXORACLE_CA_FILE and " in failure_of(
-        "https://0.0.0.0:1", retries=3
-    )
+    message = failure_of("https://127.0.0.1:1", is_elsewhere=True, retries=3)
+    assert "the file of trusted certificates is gone; check UTXORACLE_CA_FILE and " in message
 
 
 def test_a_failure_that_nobody_thought_of_is_one_line_and_final():
