@@ -50,13 +50,14 @@ class Report:
 
     def of(self, sources: Iterable[SourceState]) -> "Report":
         """Return this report with how each source was found."""
-        tip = self.tip.height
-        return replace(
-            self,
-            sources=tuple(
-                replace(one, height=tip) if one.name == self.source else one for one in sources
-            ),
-        )
+
+        def told(one: SourceState) -> SourceState:
+            if one.name != self.source:
+                return one
+            state = State.BEHIND if self._behind > MOST_BEHIND else one.state
+            return replace(one, state=state, height=self.tip.height)
+
+        return replace(self, sources=tuple(map(told, sources)))
 
     def state(self, settings: Settings) -> str:
         """Return how the chain is.

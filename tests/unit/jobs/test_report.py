@@ -5,7 +5,7 @@ from utxoracle.jobs.catch_up import Growth
 from utxoracle.jobs.report import Report, Tip, duration
 from utxoracle.settings import Settings
 from utxoracle.sources.exchange import ExchangePrice
-from utxoracle.sources.preference import SourceState
+from utxoracle.sources.preference import SourceState, State
 from utxoracle.store.rows import DayRow, PriceFacts, WindowRow
 
 FACTS = PriceFacts(60_000.5, 60_000, 400.0, 9000, 18_000, 17_000, 0.75, True, None, "v9.1")
@@ -71,9 +71,19 @@ def test_the_state_is_that_of_the_chain_and_of_the_sources():
     assert report(None).state(Settings()) == "ok"
     assert report(None).state(Settings(stall_minutes=0)) == "stalled"
     assert report(Growth(behind=1)).state(Settings(stall_minutes=0)) == "ok"
-    both = report(None).of([SourceState("sim", "ok"), SourceState("other", "forked", 999)])
+    both = report(None).of([SourceState("sim", State.OK), SourceState("other", State.FORKED, 999)])
     assert both.state(Settings(stall_minutes=0)) == "forked"
     assert [one.height for one in both.sources] == [1000, 999]
+
+
+def test_a_source_that_ends_far_below_what_is_stored_is_behind_and_a_warning():
+    near, far = report(Growth(behind=2)), report(Growth(behind=3))
+    assert (near.state(Settings()), far.state(Settings())) == ("ok", "behind")
+    assert near.warnings(Settings(stall_minutes=0)) == []
+    assert far.warnings(Settings()) == [
+        "sim ends at block 1000, 3 blocks behind what is stored: has it stopped?"
+    ]
+    assert [one.state for one in far.of([SourceState("sim", State.OK)]).sources] == ["behind"]
 
 
 def test_prices_that_are_not_valid_and_a_stalled_chain_are_warnings():
