@@ -194,7 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no log: demos and tests print what they want to be seen."""
 
     def _respond(self, body: bytes) -> None:
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            self._send(Answer(400, JSON, compact_json({"error": "no usable path"})))
+            return
         request = Request(
             method=self.command,
             target=self.path,

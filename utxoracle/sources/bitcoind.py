@@ -25,17 +25,22 @@ from utxoracle.sources.http import (
     HttpClient,
 )
 
-_MISC_ERROR, _NOT_FOUND, _OUT_OF_RANGE, _LOADING = -1, -5, -8, -28
+_MISC_ERROR, _NOT_FOUND, _OUT_OF_RANGE, _LOADING, _NO_METHOD = -1, -5, -8, -28, -32601
 """Codes of JSON-RPC errors (Bitcoin Core, rpc/protocol.h)."""
 
 _LOADING_TEXT = "Service temporarily unavailable"
 """What REST says with 503 while bitcoind loads, before what it is at; not so when too busy."""
 
 _CHAIN_INFO = "/rest/chaininfo.json"
+_JSON = "application/json"
 
 
 class _BlockPruned(BlockNotFound):
     """Raised when a node knows a block and has thrown its bytes away."""
+
+
+class _TurnedAway(SourceError):
+    """Raised when JSON-RPC isn't there, or not for us: REST may be, and wants no password."""
 
 
 class _Interface(Protocol):
@@ -143,14 +148,18 @@ class BitcoindSource:
 
     def _info(self) -> Any:
         """Return what the node tells of its chain: one request, where the route is known."""
+        turned_away: _TurnedAway | None = None
         if self._known_interface is None and self._likely_route == _Rpc.route:
-            # A failure is told by the look-up, or mended: REST may have been switched on.
-            with suppress(SourceError):
+            try:
                 return self._rpc.info()
+            except _TurnedAway as error:
+                turned_away = error
         if self._known_interface is None:
             self._known_interface, answer = self._look_up()
             if self._known_interface is self._rest:
                 return answer.json()
+            if turned_away:
+                raise turned_away
         return self._known_interface.info()
 
     @property
@@ -163,9 +172,8 @@ class BitcoindSource:
     def _look_up(self) -> tuple[_Interface, Answer]:
         """Return REST if it is on, else JSON-RPC, and what REST answered of the chain."""
         answer = self._client.get(_CHAIN_INFO)
-        if answer.status == 503:
-            raise _not_ready(answer)
-        rest_is_on = answer.status == 200 and answer.content_type == "application/json"
+        _check_server(answer)
+        rest_is_on = answer.status == 200 and answer.content_type == _JSON
         return (self._rest if rest_is_on else self._rpc), answer
 
 
@@ -197,8 +205,7 @@ class _Rest:
         answer = self._client.get(path, limit=limit)
         if answer.status == 200:
             return answer
-        if answer.status == 503:
-            raise _not_ready(answer)
+        _check_server(answer)
         if answer.status == 404 and answer.text:
             raise _not_found(self._client.name, what, answer.text)
         raise answer.refused()
@@ -236,10 +243,11 @@ class _Rpc:
         answer = self._post(payload, limit)
         if answer.status in (401, 403):
             raise self._locked_out(answer.status)
-        if answer.status == 503:
-            raise _not_ready(answer)
-        if answer.content_type != "application/json":
-            raise answer.refused() if answer.status != 200 else self._no_rpc(answer)
+        _check_server(answer)
+        if 300 <= answer.status < 400:
+            raise answer.refused()
+        if answer.content_type != _JSON:
+            raise self._no_rpc(answer)
         reply = answer.json()
         if not isinstance(reply, dict):
             raise self._no_rpc(answer)
@@ -269,33 +277,33 @@ class _Rpc:
             user, _, password = self._cookie.read_text("utf-8").strip().partition(":")
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it isn't text"
-            raise SourceError(
+            raise _TurnedAway(
                 f"the cookie {self._cookie} of {self._client.name} can't be read: {why}; is "
                 "bitcoind running, and may this user read it (rpccookieperms=group)?"
             ) from None
         return user, password
 
-    def _locked_out(self, status: int) -> SourceError:
+    def _locked_out(self, status: int) -> _TurnedAway:
         if status == 403:
-            return SourceError(
+            return _TurnedAway(
                 f"{self._client.name} forbids this machine to ask (403): see rpcallowip in "
                 "bitcoin.conf"
             )
         if self._cookie is None and self._credentials is None:
-            return SourceError(
+            return _TurnedAway(
                 f"{self._client.name} wants a password (401): set rest=1 in bitcoin.conf, or add "
                 f"?cookie=FILE to the source, or set {variable_of('rpc_user')} and "
                 f"{variable_of('rpc_password_file')}"
             )
-        return SourceError(
+        return _TurnedAway(
             f"{self._client.name} refuses the user or password (401): compare "
             f"{self._cookie or 'them'} with its rpcauth or its cookie"
         )
 
-    def _no_rpc(self, answer: Answer) -> SourceError:
-        return SourceError(
-            f"{self._client.name} answered {answer.request} with something that isn't a JSON-RPC "
-            f"reply; {WRONG_ADDRESS}"
+    def _no_rpc(self, answer: Answer) -> _TurnedAway:
+        return _TurnedAway(
+            f"{self._client.name} answered {answer.request} with {answer.reason}, which isn't a "
+            f"JSON-RPC reply; {WRONG_ADDRESS}"
         )
 
     def _failure(self, method: str, what: str, error: object) -> SourceError:
@@ -309,7 +317,21 @@ class _Rpc:
         is_unavailable = code == _MISC_ERROR and "not available" in message
         if code in (_NOT_FOUND, _OUT_OF_RANGE) or is_unavailable:
             return _not_found(self._client.name, what, message)
-        return SourceError(f"{self._client.name} failed at {method}: {message:.100} ({code})")
+        kind = _TurnedAway if code == _NO_METHOD else SourceError
+        return kind(f"{self._client.name} failed at {method}: {message:.100} ({code})")
+
+
+def _check_server(answer: Answer) -> None:
+    """Look for what a server as a whole is in, so that its other interface would say the same.
+
+    Raises:
+        SourceSyncing: It is starting.
+        SourceError: It is too busy or fails, or is out of reach behind a proxy.
+    """
+    if answer.status == 503:
+        raise _not_ready(answer)
+    if answer.is_trouble and answer.content_type != _JSON:
+        raise answer.refused()
 
 
 def _not_ready(answer: Answer) -> SourceError:

@@ -22,12 +22,19 @@ class KeptConnectionLost(http.client.RemoteDisconnected):
     """
 
 
+class HandshakeTooSlow(TimeoutError):
+    """Raised when TLS doesn't stand within the connect time-out.
+
+    urllib3 tells it like an answer that doesn't come, which another time-out is for.
+    """
+
+
 class PatientAdapter(requests.adapters.HTTPAdapter):
     """Gives the read time-out to each answer as a whole, from the status line to the last byte.
 
     What goes wrong is the cause of what requests and urllib3 raise: `AnswerTooSlow` when the time
-    is over, `KeptConnectionLost`, http.client's IncompleteRead when headers end before their time,
-    its LineTooLong for a line of a chunked body that doesn't end.
+    is over, `HandshakeTooSlow`, `KeptConnectionLost`, http.client's IncompleteRead when headers end
+    before their time, its LineTooLong for a line of a chunked body that doesn't end.
     """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -86,7 +93,11 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError:
+            raise HandshakeTooSlow("") from None
 
 
 class _Pool(urllib3.HTTPConnectionPool):

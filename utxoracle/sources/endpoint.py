@@ -15,7 +15,7 @@ class Endpoint:
 
     Attributes:
         base: URL without credentials and without a slash at the end.
-        place: Host, port and path, for people.
+        place: Host and port, for people; a path may hold a token.
         port: The port that the URL names, if any.
         loopback: Whether it is this machine, as far as the address itself says.
         credentials: User and password that the URL held.
@@ -48,9 +48,9 @@ def parse_endpoint(url: str) -> Endpoint:
     except ValueError:
         raise ValueError("its port isn't a number from 0 to 65535") from None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    place = (host if port is None else f"{host}:{port}") + parts.path.rstrip("/")
+    place = host if port is None else f"{host}:{port}"
     return Endpoint(
-        base=f"{parts.scheme}://{place}",
+        base=f"{parts.scheme}://{place}{parts.path.rstrip('/')}",
         place=place,
         port=port,
         loopback=_is_loopback(parts.hostname),

@@ -33,6 +33,7 @@ def open_sources(settings: Settings) -> Sources:
             source = open_source(url, settings)
             opened.callback(source.close)
             if any(source.name == one.name for one in sources):
+                # What is stored and told of a source is its kind and place: two would be mixed up.
                 raise UsageError(f"{source.name} is named twice as a source: leave one of them out")
             sources.append(source)
         opened.pop_all()

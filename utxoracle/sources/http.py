@@ -3,7 +3,7 @@
 import json
 import logging
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -96,6 +96,7 @@ class Answer:
         body: The whole body.
         location: Where a redirect leads, as it was sent.
         retry_after: When the server wants to be asked again, as it was sent.
+        attempts: How often it was asked, all but the last time in vain.
     """
 
     source: str
@@ -105,6 +106,7 @@ class Answer:
     body: bytes
     location: str = field(default="", repr=False)
     retry_after: str = field(default="", repr=False)
+    attempts: int = 1
 
     @property
     def text(self) -> str:
@@ -113,13 +115,18 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """Status and the beginning of the body in one line, for an error message."""
+        """Status, the beginning of the body and the attempts in one line, for an error message."""
         try:
             text = str(json.loads(self.body)["error"])
         except (ValueError, LookupError, TypeError, RecursionError):
             # Older back ends send a few words as text/html, too.
             text = "" if self.text.startswith("<") else self.text
-        return f"{self.status} {printable(text):.100}".strip()
+        return f"{self.status} {printable(text):.100}".strip() + _tried(self.attempts)
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the server is too busy or fails, or a proxy before it can't reach it."""
+        return self.status == 429 or self.status >= 500
 
     def json(self) -> Any:
         """Return the body read as JSON.
@@ -151,8 +158,7 @@ class Answer:
                 _, location = split_user(location)
             shown = f" ({location:.200})" if location else ""
             return f"give the address that it redirects to as the source{shown}"
-        is_passing = self.status == 429 or self.status >= 500
-        return _ADVICE.get(self.status, _LATER if is_passing else WRONG_ADDRESS)
+        return _ADVICE.get(self.status, _LATER if self.is_trouble else WRONG_ADDRESS)
 
 
 class _Session(requests.Session):
@@ -267,7 +273,7 @@ class HttpClient:
                 wait = pause_after_answer(attempt, answer.retry_after)
                 can_pass = _can_pass(answer, request) and monotonic() - began < SLOW_ANSWER
                 if wait is None or not (can_pass and can_try_again):
-                    return answer
+                    return replace(answer, attempts=attempt)
                 why = f"answered with {answer.reason}"
                 seconds = wait
             _log.info("%s %s (%s, again in %.1f s)", self.name, why, request, seconds)
@@ -322,8 +328,7 @@ class HttpClient:
         return trouble_of(error, connect=limits.connect, read=limits.read, variable=limits.variable)
 
     def _failure(self, trouble: Trouble, request: _Request, attempts: int) -> SourceError:
-        tried = f", tried {attempts} times" if attempts > 1 else ""
-        return SourceError(f"{self.name} {trouble.text} ({request}{tried})")
+        return SourceError(f"{self.name} {trouble.text} ({request}{_tried(attempts)})")
 
 
 class _Login(AuthBase):
@@ -341,6 +346,11 @@ class _Login(AuthBase):
         user, password = (one.encode("utf-8", "surrogateescape") for one in self._credentials)
         HTTPBasicAuth(user, password)(request)
         return request
+
+
+def _tried(attempts: int) -> str:
+    """Say how often a request was made, where that was more than once."""
+    return f", tried {attempts} times" if attempts > 1 else ""
 
 
 def _can_pass(answer: Answer, request: _Request) -> bool:

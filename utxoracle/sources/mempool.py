@@ -32,6 +32,9 @@ from utxoracle.sources.mempool_base import (
 
 _log = logging.getLogger(__name__)
 
+_NO_ENDPOINT = "endpoint does not exist"
+"""What electrs says of a route that it doesn't have, with the status of a missing block."""
+
 _TIP_ATTEMPTS = 4
 _PAUSE = 0.2
 
@@ -180,7 +183,13 @@ class MempoolSource:
 
     def _get(self, path: str, limit: int = SMALL_LIMIT) -> Answer:
         routes = self._find()[0] if self._found is None else self._found
-        return routes.get(path, limit)
+        answer = routes.get(path, limit)
+        if answer.status == 404 and answer.text.startswith(_NO_ENDPOINT):
+            raise SourceError(
+                f"{answer.source} has no such route ({answer.request}): is it an old electrs? "
+                "upgrade it, or use another source"
+            )
+        return answer
 
     def _find(self) -> tuple[BlockRoutes, str]:
         """Find the routes by the hash of the newest block, and return both."""

@@ -119,7 +119,7 @@ def _find_base(back_end: BlockRoutes) -> tuple[BlockRoutes, str] | None:
     Raises:
         SourceError: It does neither.
     """
-    failure: SourceError | None = None
+    no_hash: SourceError | None = None
     without: list[tuple[BlockRoutes, Answer]] = []
     for base in sorted(BASES, key=lambda one: one != back_end.base):
         routes = replace(back_end, base=base)
@@ -130,9 +130,13 @@ def _find_base(back_end: BlockRoutes) -> tuple[BlockRoutes, str] | None:
         try:
             return routes, tip_hash_of(answer)
         except SourceError as error:
-            failure = failure or error
-    if failure:
-        raise failure
+            # A server in trouble is in it at every base, and would be waited for at each. But some
+            # proxies answer 200 with a few words, or none, where they have no route.
+            if answer.status != 200:
+                raise
+            no_hash = no_hash or error
+    if no_hash:
+        raise no_hash
     modes = (_mode_of(routes) for routes, answer in without if answer.status == 404)
     mode = next(filter(None, modes), None)
     if mode == _ESPLORA:

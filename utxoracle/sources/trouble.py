@@ -10,7 +10,7 @@ import requests
 import urllib3
 
 from utxoracle.settings import variable_of
-from utxoracle.sources.connections import KeptConnectionLost
+from utxoracle.sources.connections import HandshakeTooSlow, KeptConnectionLost
 from utxoracle.sources.deadline import AnswerTooSlow
 
 FAILURES = (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException)
@@ -50,6 +50,10 @@ _TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Trouble], ...] = (
     (
         (requests.ConnectTimeout,),
         Trouble("did not take the connection within {connect:g} s: is it running, and reachable?"),
+    ),
+    (
+        (HandshakeTooSlow,),
+        Trouble("did not take TLS within {connect:g} s: is it hanging, or is this another port?"),
     ),
     (
         (AnswerTooSlow,),

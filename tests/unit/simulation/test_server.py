@@ -269,6 +269,19 @@ def test_head_gives_the_headers_only(server, small_chain, http):
     assert int(answer.headers["Content-Length"]) == len(small_chain.raw_block(900))
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("target", ["http://[", "http://]/x"])
+def test_a_target_that_is_no_url_is_refused(server, method, target, capfd):
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+    connection.request(method, target, headers={"Host": "x"})
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())) == (400, {"error": "no usable path"})
+    connection.request("GET", "/api/v1/blocks/tip/height")
+    assert connection.getresponse().read() == str(server.tip).encode()
+    connection.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_a_post_without_a_length_is_refused(server, http):
     assert http.post(server.url, data=iter([b"{}"])).status_code == 400
 

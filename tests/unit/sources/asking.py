@@ -25,6 +25,11 @@ def client_of(url: str, *, is_elsewhere: bool = False, **changes: Any) -> HttpCl
     return HttpClient("mempool", endpoint, replace(QUICK, **changes))
 
 
+def public_kind(error: BaseException) -> type:
+    """Return what an error is to others: a module's own kinds count as what they are derived of."""
+    return next(one for one in type(error).__mro__ if not one.__name__.startswith("_"))
+
+
 def failure_of(url: str, path: str = "/x", **changes: Any) -> str:
     """Return the line in which such a client fails at GET `path`."""
     client = client_of(url, **changes)

@@ -2,7 +2,8 @@ import socket
 
 import pytest
 
-from tests.unit.sources.scripted import ScriptedServer
+from tests.unit.sources.node import INFO, open_node
+from tests.unit.sources.scripted import ScriptedServer, as_json
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.options import SimulationOptions
 
@@ -34,3 +35,20 @@ def pauses(monkeypatch):
     made = []
     monkeypatch.setattr("utxoracle.sources.http.pause", made.append)
     return made
+
+
+@pytest.fixture
+def rest(server):
+    """A bitcoind with REST."""
+    server.replies["/rest/chaininfo.json"] = as_json(INFO)
+    source = open_node(server)
+    yield source
+    source.close()
+
+
+@pytest.fixture
+def rpc(server):
+    """A bitcoind without REST."""
+    source = open_node(server)
+    yield source
+    source.close()

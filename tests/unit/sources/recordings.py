@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.unit.simulation.test_recorded import FOLDER
+from tests.unit.sources.asking import public_kind
 from tests.unit.sources.scripted import Reply
 from utxoracle.errors import SourceError
 
@@ -76,6 +77,6 @@ def assert_fails(ask: Callable[[], object], kind: type[SourceError], message: st
     """Check that a question ends in an error of just this kind, in one line with this in it."""
     with pytest.raises(SourceError) as error:
         ask()
-    assert type(error.value) is kind
+    assert public_kind(error.value) is kind
     assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -84,6 +84,20 @@ def scripted_peer(*talks: Callable[[socket.socket], None]) -> Iterator[str]:
             thread.join()
 
 
+@contextmanager
+def silent_server() -> Iterator[tuple[str, list[socket.socket]]]:
+    """Take up to three requests and answer none; yield the place, and what was asked over."""
+    asked: list[socket.socket] = []
+
+    def hang(peer: socket.socket) -> None:
+        asked.append(peer)
+        while peer.recv(4096):
+            continue
+
+    with scripted_peer(hang, hang, hang) as place:
+        yield place, asked
+
+
 def reset(peer: socket.socket) -> None:
     """Break the connection off so that the other side notices."""
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -2,140 +2,23 @@ import base64
 
 import pytest
 
+from tests.unit.sources.node import (
+    HASH,
+    INFO,
+    QUICK,
+    UNAUTHORISED,
+    failed,
+    message_of,
+    open_node,
+    succeeded,
+)
 from tests.unit.sources.scripted import Reply, as_json, page, text
-from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceError, SourceSyncing
+from utxoracle.errors import BlockCorrupt, BlockNotFound, SourceSyncing
 from utxoracle.settings import Settings
 from utxoracle.simulation.server import SimulationServer
 from utxoracle.sources.factory import open_source
 
-QUICK = Settings(retries=0)
-HASH = "ab" * 32
-INFO = {"chain": "main", "blocks": 805, "headers": 900, "bestblockhash": HASH}
 PRUNED = "Block not available (pruned data)"
-UNAUTHORISED = Reply(401, "text/html; charset=ISO-8859-1")
-
-
-def failed(code: int, message: str, status: int = 500) -> Reply:
-    return as_json({"result": None, "error": {"code": code, "message": message}, "id": 1}, status)
-
-
-def succeeded(result: object) -> Reply:
-    return as_json({"result": result, "error": None, "id": 1})
-
-
-def open_node(server, settings: Settings | None = None, rest: str = ""):
-    return open_source(f"bitcoind+{server.url}{rest}", settings or QUICK)
-
-
-def message_of(ask, *arguments: object, kind: type[Exception] = SourceError) -> str:
-    with pytest.raises(SourceError) as error:
-        ask(*arguments)
-    assert error.type is kind
-    message = str(error.value)
-    assert "\n" not in message
-    assert "hunter2" not in message
-    return message
-
-
-@pytest.fixture
-def rest(server):
-    server.replies["/rest/chaininfo.json"] = as_json(INFO)
-    source = open_node(server)
-    yield source
-    source.close()
-
-
-@pytest.fixture
-def rpc(server):
-    source = open_node(server)
-    yield source
-    source.close()
-
-
-def test_rest_is_used_where_it_is_on_and_needs_no_password(chain):
-    with SimulationServer(chain, user="u", password="hunter2") as node:
-        source = open_node(node)
-        assert source.raw_block(source.tip()[1]) == chain.raw_block(chain.tip_height)
-        source.close()
-
-
-def test_rpc_is_used_where_rest_is_off_and_which_one_is_asked_once(server, rpc):
-    server.replies["getblockhash"] = succeeded(HASH)
-    for _ in range(2):
-        assert rpc.hash_at(5) == HASH
-    assert [asked.method for asked in server.asked] == ["GET", "POST", "POST"]
-
-
-def test_the_hash_of_the_tip_is_one_request_over_rest(server, rest):
-    assert rest.route is None
-    for asked in (1, 2):
-        assert rest.tip_hash() == HASH
-        assert rest.route == "rest"
-        assert server.paths == ["/rest/chaininfo.json"] * asked
-
-
-def test_a_route_that_is_set_makes_the_hash_of_the_tip_one_request(server, rest, rpc):
-    server.replies["getblockchaininfo"] = succeeded(INFO)
-    rest.route = "rest"
-    assert rest.tip_hash() == HASH
-    assert [asked.method for asked in server.asked] == ["GET"]
-    del server.asked[:]
-    rpc.route = "rpc"
-    assert rpc.tip_hash() == HASH
-    assert rpc.tip() == (805, HASH)
-    assert [asked.method for asked in server.asked] == ["POST", "POST"]
-    assert rpc.route == "rpc"
-
-
-def test_rest_that_was_switched_on_is_used_for_blocks_though_rpc_was_remembered(server, rest):
-    server.replies["getblockchaininfo"] = succeeded(INFO)
-    server.replies["/rest/blockhashbyheight/5.hex"] = text(HASH)
-    rest.route = "rpc"
-    rest.tip_hash()
-    assert rest.hash_at(5) == HASH
-    assert rest.route == "rest"
-
-
-@pytest.mark.parametrize("route", ["rest", "REST", "/api", "", None])
-def test_a_route_that_is_switched_off_or_none_is_looked_up(server, rpc, route):
-    server.replies["getblockchaininfo"] = succeeded(INFO)
-    rpc.route = route
-    assert rpc.route == ("rest" if route == "rest" else None)
-    assert rpc.tip_hash() == HASH
-    assert rpc.route == "rpc"
-    assert [asked.method for asked in server.asked] == ["GET", "POST"]
-
-
-@pytest.mark.parametrize("reply", [UNAUTHORISED, page(404), page(), failed(-32601, "no", 404)])
-def test_rpc_that_does_not_serve_any_more_is_given_up_for_rest(server, rest, reply):
-    server.replies["getblockchaininfo"] = reply
-    rest.route = "rpc"
-    assert rest.tip_hash() == HASH
-    assert rest.route == "rest"
-
-
-@pytest.mark.parametrize("route", ["rest", "rpc", None])
-def test_an_outage_is_told_the_same_whatever_route_is_set(server, tmp_path, closed_port, route):
-    # A node that is stopped takes its cookie away.
-    place = f"127.0.0.1:{closed_port}"
-    source = open_source(f"bitcoind+http://{place}?cookie={tmp_path / 'none'}", QUICK)
-    source.route = route
-    assert message_of(source.tip_hash).startswith(f"bitcoind {place} refused the connection: is ")
-    assert source.route == route
-    starting = open_node(server)
-    starting.route = route
-    server.replies["getblockchaininfo"] = failed(-28, "Verifying blocks…")
-    message = message_of(starting.tip_hash, kind=SourceSyncing)
-    assert "is still starting (Verifying blocks…): try again" in message
-    server.replies["getblockchaininfo"] = UNAUTHORISED
-    assert "wants a password (401): set rest=1" in message_of(starting.tip_hash)
-    starting.close()
-
-
-def test_a_page_with_status_200_is_not_taken_for_rest(server, rpc):
-    server.replies["/rest/chaininfo.json"] = page()
-    server.replies["getblockchaininfo"] = page()
-    assert "isn't a JSON-RPC reply; is this the right address?" in message_of(rpc.tip)
 
 
 def test_a_refused_connection_asks_whether_it_is_running(closed_port):
@@ -225,13 +108,6 @@ def test_what_rest_does_not_have_is_not_found(server, rest):
     assert f"has no block {HASH}" in message_of(rest.raw_block, HASH, kind=BlockNotFound)
     server.replies[f"/rest/headers/{HASH}.bin?count=1"] = Reply(200, "application/octet-stream")
     assert "on its best chain" in message_of(rest.header, HASH, kind=BlockNotFound)
-
-
-def test_rest_that_is_switched_off_later_is_a_source_error(server, rest):
-    rest.tip()
-    del server.replies["/rest/chaininfo.json"]
-    server.replies["/rest/blockhashbyheight/5.hex"] = Reply(404, "text/html; charset=ISO-8859-1")
-    assert "/rest/blockhashbyheight/5.hex with 404" in message_of(rest.hash_at, 5)
 
 
 @pytest.mark.parametrize("status", [200, 500])

@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.unit.sources.scripted import as_json, page, text
+from tests.unit.sources.scripted import Reply, as_json, page, silent_server, text
 from utxoracle.errors import SourceError
 from utxoracle.settings import Settings
 from utxoracle.sources.factory import open_source
 
 PLACES_OF_TIP = [f"{base}/blocks/tip/hash" for base in ("/api/v1", "/api", "")]
+NO_TIP = {"error": "Failed to get hash at tip"}
 
 
 @pytest.fixture
@@ -81,3 +82,44 @@ def test_a_few_words_that_are_sent_as_html_are_no_page(server, source, chain):
         source.tip_hash()
     server.replies[place] = text(chain.hash_at(805), content_type="text/html; charset=utf-8")
     assert source.tip_hash() == chain.hash_at(805)
+
+
+@pytest.mark.parametrize("route", ["/api/v1", "/api", "/", None])
+@pytest.mark.parametrize(
+    ("reply", "wanted"),
+    [
+        (page(502), "can't reach its back end (502, tried 4 times): is the back end"),
+        (page(503), "can't reach its back end (503, tried 4 times): is the back end"),
+        (
+            as_json(NO_TIP, 500),
+            "its node (500 Failed to get hash at tip, tried 4 times): is bitcoind",
+        ),
+        (Reply(429, headers={"Retry-After": "4"}), "with 429, tried 4 times: try again later"),
+        (page(401), "with 401: check user and password"),
+        (page(403), "with 403: check user and password"),
+        (Reply(301, headers={"Location": "http://x/"}), "with 301: give the address that it"),
+    ],
+    ids=["502", "503", "500", "429", "401", "403", "301"],
+)
+def test_trouble_at_one_base_ends_the_search(server, pauses, route, reply, wanted):
+    server.replies = dict.fromkeys(PLACES_OF_TIP, reply)
+    source = open_source(f"mempool+{server.url}", Settings(retries=3))
+    source.route = route
+    with pytest.raises(SourceError) as error:
+        source.tip()
+    source.close()
+    assert wanted in one_line(error)
+    root = (route or "/api/v1").rstrip("/")
+    assert server.paths == [f"{root}/blocks/tip/hash"] * (len(pauses) + 1)
+    assert len(pauses) == (3 if "tried 4 times" in wanted else 0)
+
+
+@pytest.mark.parametrize("route", ["/api", None])
+def test_a_back_end_that_hangs_is_waited_for_once(route):
+    with silent_server() as (place, asked):
+        source = open_source(f"mempool+http://{place}", Settings(read_timeout=0.2, retries=3))
+        source.route = route
+        with pytest.raises(SourceError, match=r"sent nothing for 0\.2 s: is its node hanging"):
+            source.tip()
+        source.close()
+    assert len(asked) == 1

@@ -225,6 +225,16 @@ def test_electrs_serves_blocks_at_its_root_as_a_source_of_its_own(electrs, opene
     assert source.name == f"mempool {electrs.place}"
 
 
+@pytest.mark.parametrize("route", ["raw", "header"])
+def test_an_electrs_without_a_route_is_called_old_and_not_pruned(electrs, opened, chain, route):
+    block_hash = chain.hash_at(TIP)
+    electrs.replies[f"/block/{block_hash}/{route}"] = no_such_endpoint
+    source = opened(electrs)
+    with pytest.raises(SourceError, match=r"has no such route .*: is it an old electrs") as caught:
+        (source.raw_block if route == "raw" else source.header)(block_hash)
+    assert type(caught.value) is SourceError
+
+
 def test_a_closed_source_leaves_no_connection(back_end, electrs, opened):
     source = opened(back_end, electrs)
     source.tip_hash()

@@ -345,7 +345,7 @@ def test_each_failure_says_how_a_source_is(error, state):
 def test_a_failure_of_the_program_itself_is_not_taken_for_one_of_the_source(
     first, opened, monkeypatch
 ):
-    sources = opened(node(first), node(first) + "/other")
+    sources = opened(node(first), f"mempool+{first.url}")
     monkeypatch.setattr("utxoracle.sources.bitcoind.BitcoindSource.tip", lambda _: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         sources.use(name)
