@@ -24,10 +24,10 @@ run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do 
 	@echo "  $(BIN)/utxoracle --help"
 
 test: $(VENV)/dev.stamp ## Run the tests, on all cores
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-long: $(VENV)/dev.stamp ## Run the tests, and kill the main job five times as often
-	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest -n auto
+	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest -n auto --dist worksteal
 
 test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded into ~/.cache/utxoracle at first
 	$(BIN)/python -m pytest tests/node
