@@ -125,11 +125,8 @@ class _Run:
         try:
             with self._opened() as (sources, exchange):
                 sources.routes = before.routes if before else {}
-                report = sources.use(
-                    lambda source: (
-                        self._nothing_new(source, before) or self._update(source, exchange)
-                    )
-                ).of(sources.states)
+                report = sources.use(lambda source: self._brought_up(source, exchange, before))
+                report = report.of(sources.states)
                 self._record(report, sources.routes)
                 return report
         except BaseException as error:
@@ -137,6 +134,11 @@ class _Run:
             with suppress(StorageError):
                 self._record_failure(before, error, sources)
             raise
+
+    def _brought_up(
+        self, source: Source, exchange: ExchangeLookup, before: LastRun | None
+    ) -> Report:
+        return self._nothing_new(source, before) or self._update(source, exchange)
 
     def _nothing_new(self, source: Source, before: LastRun | None) -> Report | None:
         """Return the report if nothing changed since the last run: one request, no database."""
