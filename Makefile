@@ -23,11 +23,12 @@ run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do 
 	@echo "  $(BIN)/utxoracle analyze --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie'"
 	@echo "  $(BIN)/utxoracle --help"
 
+# By files: the tests of one may share a node, which each leaves with other blocks than it found.
 test: $(VENV)/dev.stamp ## Run the tests, on all cores
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-long: $(VENV)/dev.stamp ## Run the tests, and kill the main job five times as often
-	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest -n auto --dist worksteal
+	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded into ~/.cache/utxoracle at first
 	$(BIN)/python -m pytest tests/node

@@ -168,7 +168,7 @@ def catch_up(work: Work, growth: Growth, tip: tuple[int, str], max_blocks: int) 
             stale=top.height - kept.height if top and kept else 0,
             gaps=recent_gaps(work.reader, first - 1),
         )
-        newest_hash, failure = "", None
+        newest, failure = None, None
         while failure is None:
             scans, failure = _next_batch(chain)
             if not scans:
@@ -176,28 +176,26 @@ def catch_up(work: Work, growth: Growth, tip: tuple[int, str], max_blocks: int) 
             _verify_follows(scans[0], kept if scans[0].height == first else None, work.source)
             _store_batch(work, growth, pricer, scans, repairs)
             repairs = _Repairs()
-            newest_hash = scans[-1].hash
+            newest = scans[-1]
             if work.progress:
-                work.progress(scans[-1].height - first + 1, len(heights))
+                work.progress(newest.height - first + 1, len(heights))
             if time.monotonic() > work.deadline:
                 break
     if isinstance(failure, BlockNotFound):
-        raise _lacking(work, growth.last_height or first - 1, failure)
+        raise _lacking(work, newest.height + 1 if newest else first, failure)
     if failure:
         raise failure
-    if growth.last_height != tip_height:
+    if newest is None or newest.height != tip_height:
         return False
-    _verify_tip(work.source, newest_hash, tip_hash)
+    _verify_tip(work.source, newest.hash, tip_hash)
     return True
 
 
-def _lacking(work: Work, last_height: int, failure: BlockNotFound) -> BlockNotFound:
+def _lacking(work: Work, height: int, failure: BlockNotFound) -> BlockNotFound:
     """Return the error for a block that the source lacks, which no later run may find either."""
-    database, snapshot = work.folder.database, work.folder.snapshot
     return BlockNotFound(
-        f"{failure}; block {last_height + 1} comes next: name a source that has it beside this "
-        f"one, or to start over without, move {database} and {snapshot} away and run "
-        "utxoracle init-db"
+        f"{failure}; block {height} comes next: name a source that has it beside this one, or to "
+        f"start over without, {work.folder.how_to_start_over}"
     )
 
 

@@ -46,6 +46,5 @@ def common_block(
     raise DataError(
         f"{source.name} has none of the {len(newest)} newest blocks that {folder.path} stores, "
         f"{newest[0].height} to {newest[-1].height}: a reorganisation that deep is not followed. "
-        f"Check that the source is right; to start over with it, move {folder.database} and "
-        f"{folder.snapshot} away and run utxoracle init-db"
+        f"Check that the source is right; to start over with it, {folder.how_to_start_over}"
     )

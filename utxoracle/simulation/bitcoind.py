@@ -1,7 +1,5 @@
 """What a simulated bitcoind tells over REST and JSON-RPC alike."""
 
-import re
-
 from utxoracle.bitcoin.encoding import hash_to_hex
 from utxoracle.bitcoin.header import parse_header
 from utxoracle.simulation.answers import JSON, Answer, compact_json
@@ -10,7 +8,6 @@ from utxoracle.simulation.view import BlockPlace, ChainView
 
 HTML = "text/html; charset=ISO-8859-1"
 TARGET = "7fffff" + 58 * "0"
-BLOCK_HASH = re.compile(r"[0-9a-fA-F]{64}")
 LOADING = "Loading block index…"
 SYNC_PROGRESS = 0.5
 

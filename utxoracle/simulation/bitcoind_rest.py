@@ -6,7 +6,6 @@ from typing import ClassVar
 from utxoracle.errors import BlockNotFound
 from utxoracle.simulation.answers import OCTETS, TEXT, Answer, Request
 from utxoracle.simulation.bitcoind import (
-    BLOCK_HASH,
     HTML,
     LOADING,
     chain_info,
@@ -15,7 +14,7 @@ from utxoracle.simulation.bitcoind import (
 )
 from utxoracle.simulation.facts import txids_of
 from utxoracle.simulation.faults import Step
-from utxoracle.simulation.routes import Route, find_route, route, step_of
+from utxoracle.simulation.routes import BLOCK_HASH, Route, find_route, route, step_of
 from utxoracle.simulation.view import BlockPlace, ChainView, ReadBlock
 
 REST_PREFIX = "/rest/"

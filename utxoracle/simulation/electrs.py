@@ -1,29 +1,25 @@
 """The routes of electrs' REST that clients use, answered as mempool's electrs does."""
 
-import re
 from typing import ClassVar
 
 from utxoracle.errors import BlockNotFound
 from utxoracle.simulation.answers import JSON, OCTETS, TEXT, Answer, Request, compact_json
 from utxoracle.simulation.facts import block_facts, txids_of
 from utxoracle.simulation.faults import Step
-from utxoracle.simulation.routes import Route, find_route, route, step_of
+from utxoracle.simulation.routes import (
+    BLOCK_HASH,
+    NUMBER,
+    Route,
+    RouteFailed,
+    find_route,
+    route,
+    step_of,
+)
 from utxoracle.simulation.transactions import transactions_of
 from utxoracle.simulation.view import BlockPlace, ChainView, ReadBlock
 
 BLOCKS_PER_PAGE = 10
 TRANSACTIONS_PER_PAGE = 25
-
-BLOCK_HASH = re.compile(r"[0-9a-fA-F]{64}")
-NUMBER = re.compile(r"[0-9]{1,10}")
-
-
-class _Failed(Exception):
-    """Raised when a route answers with an error."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class ElectrsRoutes:
@@ -52,7 +48,7 @@ class ElectrsRoutes:
         one, groups = found
         try:
             return one.handler(self, request, *groups)
-        except _Failed as error:
+        except RouteFailed as error:
             return Answer(error.status, TEXT, str(error).encode())
 
     def _tip_height(self, _: Request) -> Answer:
@@ -63,7 +59,7 @@ class ElectrsRoutes:
 
     def _block_height(self, _: Request, height: str) -> Answer:
         if not NUMBER.fullmatch(height):
-            raise _Failed(400, "Invalid number")
+            raise RouteFailed(400, "Invalid number")
         return Answer(200, TEXT, self._place_at(int(height)).hash.encode())
 
     def _blocks(self, _: Request, height: str | None = None) -> Answer:
@@ -80,7 +76,7 @@ class ElectrsRoutes:
     def _status(self, _: Request, block_hash: str) -> Answer:
         try:
             place = self._find(block_hash)
-        except _Failed as error:
+        except RouteFailed as error:
             if error.status != 404:
                 raise
             return _json({"in_best_chain": False, "height": None, "next_best": None})
@@ -101,34 +97,34 @@ class ElectrsRoutes:
         place = self._find(block_hash)
         first = int(start) if NUMBER.fullmatch(start) else 0
         if first >= len(txids_of(place)):
-            raise _Failed(404, "start index out of range")
+            raise RouteFailed(404, "start index out of range")
         if first % TRANSACTIONS_PER_PAGE:
             # Their wording.
             message = f"start index must be a multipication of {TRANSACTIONS_PER_PAGE}"
-            raise _Failed(400, message)
+            raise RouteFailed(400, message)
         return _json(transactions_of(place, first, TRANSACTIONS_PER_PAGE))
 
     def _place_at(self, height: int) -> BlockPlace:
         try:
             return self._view.place_at(height)
         except BlockNotFound:
-            raise _Failed(404, "Block not found") from None
+            raise RouteFailed(404, "Block not found") from None
 
     def _find(self, block_hash: str) -> BlockPlace:
         """Return what is served as a block of the best chain.
 
         Raises:
-            _Failed: The hash isn't one (400), or no block of that chain has it (404).
+            RouteFailed: The hash isn't one (400), or no block of that chain has it (404).
         """
         if not BLOCK_HASH.fullmatch(block_hash):
-            raise _Failed(400, "Invalid hex string")
+            raise RouteFailed(400, "Invalid hex string")
         try:
             is_stale = self._view.locate(block_hash.lower()).is_stale
             place = self._view.find(block_hash.lower())
         except BlockNotFound:
             is_stale = True
         if is_stale:
-            raise _Failed(404, "Block not found")
+            raise RouteFailed(404, "Block not found")
         return place
 
     _ROUTES: ClassVar[tuple[Route, ...]] = (

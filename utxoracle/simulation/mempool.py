@@ -9,7 +9,15 @@ from utxoracle.simulation.bitcoind import chain_tips
 from utxoracle.simulation.exchange import RATES, ExchangePrices
 from utxoracle.simulation.facts import block_facts, txids_of
 from utxoracle.simulation.faults import Step
-from utxoracle.simulation.routes import Route, find_route, route, step_of
+from utxoracle.simulation.routes import (
+    BLOCK_HASH,
+    NUMBER,
+    Route,
+    RouteFailed,
+    find_route,
+    route,
+    step_of,
+)
 from utxoracle.simulation.transactions import summary_of, transactions_of
 from utxoracle.simulation.view import BlockPlace, ChainView, ReadBlock
 
@@ -21,8 +29,6 @@ HTML = "text/html" + UTF8
 BLOCKS_PER_PAGE = 15
 TRANSACTIONS_PER_PAGE = 10
 
-BLOCK_HASH = re.compile(r"[0-9a-fA-F]{64}")
-NUMBER = re.compile(r"[0-9]{1,10}")
 
 BACKEND_INFO = {
     "hostname": "simulation",
@@ -44,14 +50,6 @@ NOT_FOUND_PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-
-
-class _Failed(Exception):
-    """Raised when a route answers with an error."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class MempoolRoutes:
@@ -92,7 +90,7 @@ class MempoolRoutes:
         one, groups = found
         try:
             return one.handler(self, request, *groups)
-        except _Failed as error:
+        except RouteFailed as error:
             return _error(request, error.status, str(error))
 
     @property
@@ -117,11 +115,11 @@ class MempoolRoutes:
         message = "Failed to get block at height"
         self._ask_node(message)
         if not NUMBER.fullmatch(height):
-            raise _Failed(500, message)
+            raise RouteFailed(500, message)
         try:
             return Answer(200, HTML, self._view.hash_at(int(height)).encode())
         except BlockNotFound:
-            raise _Failed(500, message) from None
+            raise RouteFailed(500, message) from None
 
     def _block(self, _: Request, block_hash: str) -> Answer:
         return _json(self._block_of(self._find(block_hash, "Failed to get block")))
@@ -158,7 +156,7 @@ class MempoolRoutes:
         message = "Failed to get raw block"
         place = self._find_at_node(block_hash, message)
         if self._view.is_pruned(place):
-            raise _Failed(500, message)
+            raise RouteFailed(500, message)
         return Answer(200, OCTETS, self._read_block(place))
 
     def _txids(self, _: Request, block_hash: str) -> Answer:
@@ -200,10 +198,10 @@ class MempoolRoutes:
         """Do nothing, unless the node is still loading.
 
         Raises:
-            _Failed: It is.
+            RouteFailed: It is.
         """
         if self._view.node.loading:
-            raise _Failed(500, failure)
+            raise RouteFailed(500, failure)
 
     def _find_at_node(self, block_hash: str, failure: str) -> BlockPlace:
         """Return where a block stands that the back end asks its node for; see `_find`."""
@@ -214,14 +212,14 @@ class MempoolRoutes:
         """Return where a block stands.
 
         Raises:
-            _Failed: The hash isn't one (400), or no block has it (500 with `failure`).
+            RouteFailed: The hash isn't one (400), or no block has it (500 with `failure`).
         """
         if not BLOCK_HASH.fullmatch(block_hash):
-            raise _Failed(400, "Invalid block hash")
+            raise RouteFailed(400, "Invalid block hash")
         try:
             return self._view.find(block_hash.lower())
         except BlockNotFound:
-            raise _Failed(500, failure) from None
+            raise RouteFailed(500, failure) from None
 
     # What the back end answers in every mode, and what it leaves to electrs in one.
     _OWN_ROUTES: ClassVar[tuple[Route, ...]] = (

@@ -8,6 +8,22 @@ from typing import Protocol
 from utxoracle.simulation.answers import Answer, Request
 from utxoracle.simulation.faults import Step
 
+BLOCK_HASH = re.compile(r"[0-9a-fA-F]{64}")
+NUMBER = re.compile(r"[0-9]{1,10}")
+"""What a hash or a number in a path looks like."""
+
+
+class RouteFailed(Exception):
+    """Raised when a route answers with an error.
+
+    Attributes:
+        status: HTTP's number.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 class Interface(Protocol):
     """A simulated server's routes, for one request."""

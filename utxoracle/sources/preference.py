@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from queue import Empty, Queue
 from threading import Thread
 from time import monotonic
@@ -158,15 +157,20 @@ class Sources:
         for position in left:
             if position < chosen:
                 self._tell_passed_over(position, chosen)
-            elif position > chosen and self._is_forked(chosen, position):
+            elif position > chosen and (fork := self._fork_between(chosen, position)):
                 self._forked.add(position)
+                _log.warning("%s", fork)
         return chosen
 
     def _ask_tips(self, positions: list[int]) -> None:
         """Ask all for their tips at once, and note who tells it, who fails and who is slow."""
         told: Queue[tuple[int, _Tip | BaseException]] = Queue()
+
+        def ask(position: int) -> None:
+            _in_thread(self._sources[position].tip, lambda found: told.put((position, found)))
+
         for position in positions:
-            _in_thread(self._sources[position].tip, partial(_put_by, told, position))
+            ask(position)
         self._tips.clear()
         self._slow = set(positions)
         first_answer = None
@@ -197,26 +201,24 @@ class Sources:
         highest = max(tip[0] for one, tip in self._tips.items() if one not in self._failures)
         return self._tips[position][0] < highest - MOST_BEHIND
 
-    def _is_forked(self, chosen: int, other: int) -> bool:
-        """Tell whether a source that is about as far as the chosen one follows another chain."""
+    def _fork_between(self, chosen: int, other: int) -> str | None:
+        """Say how a source that is about as far as the chosen one follows another chain.
+
+        None where it doesn't, isn't so far, or can't be compared within PATIENCE.
+        """
         if other not in self._tips:
-            return False
+            return None
         tips = sorted((self._tips[position], position) for position in (chosen, other))
         ((height, block_hash), lower), (upper_tip, upper) = tips
         if upper_tip == (height, block_hash) or upper_tip[0] - height > FORK_DEPTH:
-            return False
+            return None
         found = _within(PATIENCE, lambda: self._sources[upper].hash_at(height))
         if found is None or found == block_hash:
-            return False
-        _log.warning(
-            "the chain is forked: block %d is %s at %s, but %s at %s",
-            height,
-            block_hash,
-            self._sources[lower].name,
-            found,
-            self._sources[upper].name,
+            return None
+        return (
+            f"the chain is forked: block {height} is {block_hash} at {self._name(lower)}, but "
+            f"{found} at {self._name(upper)}"
         )
-        return True
 
     def _tell_passed_over(self, position: int, chosen: int) -> None:
         found = self._state(position)
@@ -259,12 +261,6 @@ def state_of(error: SourceError | DataError | DayOutOfReach) -> State:
     if isinstance(error, BlockNotFound | ChainReorganised | DayOutOfReach):
         return State.INCOMPLETE
     return State.UNREACHABLE if isinstance(error, SourceError) else State.REFUSED
-
-
-def _put_by(
-    told: Queue[tuple[int, _Tip | BaseException]], position: int, found: _Tip | BaseException
-) -> None:
-    told.put((position, found))
 
 
 def _within(seconds: float, ask: Callable[[], _Result]) -> _Result | None:

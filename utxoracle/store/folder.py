@@ -63,6 +63,11 @@ class DataFolder:
         """File that is locked by whatever writes."""
         return self.path / "lock"
 
+    @property
+    def how_to_start_over(self) -> str:
+        """What to do to begin anew, for the message of a failure."""
+        return f"move {self.database} and {self.snapshot} away and run utxoracle init-db"
+
     def check(self) -> None:
         """Check that this user can write the folder, and leave files that its owner can.
 

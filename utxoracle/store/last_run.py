@@ -30,8 +30,8 @@ class LastRun:
         exit_code: 0 when all went well.
         message: What it did or why it failed, in one line.
         network: Name of the network that it followed.
-        state: How the chain or its sources were: `ok`, `stalled`, `forked`, `syncing`,
-            `unreachable`, `incomplete` or `refused`; None when the run failed for another reason.
+        state: How the chain or its sources were: one of `sources.preference.State`, or `stalled`;
+            None when the run failed for another reason.
         source: Kind and place of the source that was used last, without credentials.
         sources: How each source was found, in order of preference.
         routes: How the sources wanted to be asked (`Source.route`), by their names.

@@ -182,8 +182,9 @@ def test_a_day_that_was_finished_by_stale_blocks_is_priced_anew(morning, tmp_pat
 
 
 def test_a_day_is_gone_as_long_as_nothing_proves_it_to_be_finished(morning, tmp_path):
-    node, evening, _ = morning
-    tip, _ = node.tip()
+    node, evening, first = morning
+    tip = first + 20
+    node.show(tip)
     ours = filled(evening.copy(tmp_path / "ours"))
     ((last, before),) = ours.rows("SELECT last_height, price FROM daily_prices")
     node.fork(last + 3, last + 5)
