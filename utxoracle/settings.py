@@ -14,6 +14,14 @@ LONGEST_TIMEOUT = 3600
 
 MOST_RETRIES = 10
 
+HIGHEST_PORT = 65535
+
+MOST_API_WORKERS = 64
+
+HEALTH = "health"
+PAGE = "page"
+"""What may be had from the API without its token."""
+
 SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:8332"
 
 _NEXT_URL = re.compile(r"\s+(?=(?:files|sim|(?:mempool|bitcoind)\+https?):)")
@@ -23,6 +31,7 @@ _NOT_NEGATIVE = (
     "workers",
     "time_budget",
     "stall_minutes",
+    "run_minutes",
     "exchange_max_age",
     "exchange_patience",
     "min_price",
@@ -108,6 +117,29 @@ class Settings:
     stall_minutes: float = _setting(
         "UTXORACLE_STALL_MINUTES", 180.0, "minutes without a block after which the chain stalls"
     )
+    run_minutes: float = _setting(
+        "UTXORACLE_RUN_MINUTES",
+        30.0,
+        "minutes without a good run after which the service counts as unhealthy",
+    )
+    api_host: str = _setting("UTXORACLE_API_HOST", "127.0.0.1", "address that the API listens on")
+    api_port: int = _setting("UTXORACLE_API_PORT", 8000, "port that the API listens on")
+    api_workers: int = _setting("UTXORACLE_API_WORKERS", 2, "processes that answer requests")
+    api_token_file: Path | None = _setting(
+        "UTXORACLE_API_TOKEN_FILE",
+        None,
+        "file that holds the bearer token which requests must bring; none is wanted when not set",
+    )
+    api_open: str = _setting(
+        "UTXORACLE_API_OPEN",
+        "health page",
+        "what needs no token: health, page or both, with a space between; none: nothing",
+    )
+    api_cors: str | None = _setting(
+        "UTXORACLE_API_CORS",
+        None,
+        "origins whose pages may read the API, with spaces between, or *; nobody's when not set",
+    )
     exchange_url: str | None = _setting(
         "UTXORACLE_EXCHANGE_URL",
         None,
@@ -170,6 +202,15 @@ class Settings:
                 )
         if self.retries > MOST_RETRIES:
             raise UsageError(f"{variable_of('retries')} must be at most {MOST_RETRIES}")
+        if not 0 <= self.api_port <= HIGHEST_PORT:
+            raise UsageError(f"{variable_of('api_port')} must be from 0 to {HIGHEST_PORT}")
+        if not 1 <= self.api_workers <= MOST_API_WORKERS:
+            raise UsageError(f"{variable_of('api_workers')} must be from 1 to {MOST_API_WORKERS}")
+        if not self.api_open_parts <= {HEALTH, PAGE}:
+            raise UsageError(
+                f"{variable_of('api_open')} must be {HEALTH}, {PAGE}, both with a space between, "
+                f"or none, not {self.api_open!r}"
+            )
         for name in _NOT_NEGATIVE:
             # Written this way round so that NaN is refused too.
             if not getattr(self, name) >= 0:
@@ -192,6 +233,11 @@ class Settings:
             if (text := environ.get(setting.metadata["variable"], "").strip())
         }
         return cls(**values)
+
+    @property
+    def api_open_parts(self) -> frozenset[str]:
+        """Parts of the API that need no token: of HEALTH and PAGE."""
+        return frozenset(self.api_open.split()) - {"none"}
 
     def data_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
         """Return the folder of the database, which need not be there.

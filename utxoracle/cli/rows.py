@@ -1,8 +1,8 @@
 """Stored rows as programs read them."""
 
-from datetime import UTC, datetime
 from typing import Any
 
+from utxoracle.sources.days import rfc3339
 from utxoracle.sources.exchange import ExchangePrice
 from utxoracle.store.rows import DayRow, PriceFacts, WindowRow
 
@@ -30,11 +30,6 @@ def day_as_json(row: DayRow) -> dict[str, Any]:
         **_exchange(row.exchange),
         "diverges": row.diverges,
     }
-
-
-def rfc3339(time: float) -> str:
-    """Return a moment, seconds since 1970 UTC, as RFC 3339 writes it: `2025-01-02T03:04:05Z`."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _facts(facts: PriceFacts) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import click
 
 from utxoracle.cli.console import say, verbose_option
 from utxoracle.cli.options import data_dir_option, json_option, settings_from
-from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
+from utxoracle.cli.rows import day_as_json, window_as_json
 from utxoracle.jobs.report import STALLED, duration
 from utxoracle.jobs.status import Status, status
-from utxoracle.sources.days import moment
+from utxoracle.sources.days import moment, rfc3339
 from utxoracle.sources.preference import State
 
 if TYPE_CHECKING:

@@ -245,11 +245,13 @@ class _Run:
             time.sleep(_PAUSE)
 
     def _record(self, report: Report, routes: dict[str, str]) -> None:
+        now = time.time()
         write_last_run(
             self._folder,
             LastRun(
                 started=self._started,
-                finished=time.time(),
+                finished=now,
+                succeeded=now,
                 exit_code=0,
                 message=report.message,
                 state=report.state(self._settings),

@@ -307,6 +307,11 @@ def moment(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def rfc3339(time: float) -> str:
+    """Return a moment, seconds since 1970 UTC, as RFC 3339 writes it: `2025-01-02T03:04:05Z`."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _unfinished(day: date, times: BlockTimes) -> str:
     return (
         f"{day} isn't finished: its price stands when {CONFIRMATIONS} blocks have followed the "

@@ -27,6 +27,7 @@ class LastRun:
     Attributes:
         started: When it began, seconds since 1970 UTC, in whole ms.
         finished: When it ended, the same.
+        succeeded: When the last run that went well ended, the same; None if none has.
         exit_code: 0 when all went well.
         message: What it did or why it failed, in one line.
         network: Name of the network that it followed.
@@ -45,6 +46,7 @@ class LastRun:
 
     started: float
     finished: float
+    succeeded: float | None
     exit_code: int
     message: str
     state: str | None
@@ -63,6 +65,7 @@ class LastRun:
 NO_RUN = LastRun(
     started=0.0,
     finished=0.0,
+    succeeded=None,
     exit_code=0,
     message="",
     state=None,
@@ -97,7 +100,11 @@ def write_last_run(folder: DataFolder, run: LastRun) -> None:
     Raises:
         StorageError: It can't be written.
     """
-    content = asdict(run) | {"started": _rfc3339(run.started), "finished": _rfc3339(run.finished)}
+    content = asdict(run) | {
+        "started": _rfc3339(run.started),
+        "finished": _rfc3339(run.finished),
+        "succeeded": None if run.succeeded is None else _rfc3339(run.succeeded),
+    }
     write_atomically(folder.last_run, json.dumps(content, indent=1).encode() + b"\n", mode=0o640)
 
 
@@ -130,7 +137,9 @@ def _checked(kind: Any, value: Any) -> Any:
     Raises:
         ValueError: It is of another kind.
     """
-    if kind is float:
+    if float in (kind, *get_args(kind)):
+        if value is None and kind is not float:
+            return None
         if not _TIME.fullmatch(value):
             raise ValueError("not a time")
         return datetime.fromisoformat(value).timestamp()

@@ -14,6 +14,9 @@ from utxoracle.store.schema import known_version
 MODE = 0o640
 """Of both files: the group of the service may read."""
 
+FileKey = tuple[int, int]
+"""Inode and time of the last change in ns: another copy has others."""
+
 
 def published_revision(folder: DataFolder) -> int | None:
     """Return the revision of the snapshot, None when there is none that can be read."""
@@ -80,34 +83,56 @@ def _copy(source: Path, target: Path) -> None:
 
 
 class Snapshot:
-    """The snapshot, for a process that reads it again and again; one for each thread."""
+    """The snapshot, for a process that reads it again and again; one for each thread.
+
+    Attributes:
+        trouble: Why what is published now is not used, but an older copy; None if it is used.
+    """
 
     def __init__(self, folder: DataFolder) -> None:
+        self.trouble: str | None = None
         self._path = folder.snapshot
         self._connection: Connection | None = None
-        self._key: tuple[int, int] | None = None
+        self._key: FileKey | None = None
+        self._refused: FileKey | None = None
 
     def reader(self) -> Reader:
         """Return a reader of the snapshot that is published now; good until the next call.
 
+        Where that can't be read, the one before stays in use, and `trouble` says why.
+
         Raises:
-            StorageError: There is none, or it can't be read by this version.
+            StorageError: There is none, or it can't be read and there was none before.
         """
         key = self._current_key()
-        if self._connection is None or key != self._key:
-            self.close()
-            self._connection = self._open()
-            # A newer one may have come since it was looked at: then the next call reopens.
-            self._key = key
+        if self._connection is None:
+            self._connection, self._key = self._open(), key
+        elif key == self._key:
+            self.trouble = self._refused = None
+        elif key != self._refused:
+            try:
+                newer = self._open()
+            except StorageError as error:
+                self.trouble, self._refused = str(error), key
+            else:
+                self.close()
+                # A newer one may have come since it was looked at: then the next call reopens.
+                self._connection, self._key = newer, key
         return Reader(self._connection)
+
+    @property
+    def mark(self) -> str:
+        """What tells the copy in use from all others; empty before the first reader."""
+        return "{:x}-{:x}".format(*self._key) if self._key else ""
 
     def close(self) -> None:
         """Give up the file."""
         if self._connection:
             self._connection.close()
         self._connection = None
+        self.trouble = self._refused = None
 
-    def _current_key(self) -> tuple[int, int]:
+    def _current_key(self) -> FileKey:
         try:
             status = self._path.stat()
         except FileNotFoundError:

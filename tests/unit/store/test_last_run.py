@@ -11,6 +11,7 @@ from utxoracle.store.last_run import LastRun, file_marks, read_last_run, write_l
 RUN = LastRun(
     started=1_795_341_603.123,
     finished=1_795_341_604.0,
+    succeeded=1_795_341_004.5,
     exit_code=0,
     message="1 new block, 61,000 USD",
     network="main",
@@ -29,7 +30,7 @@ RUN = LastRun(
     caught_up=True,
 )
 FAILED = replace(
-    RUN, exit_code=3, state=None, source=None, sources=[], routes={}, network=None,
+    RUN, exit_code=3, succeeded=None, state=None, source=None, sources=[], routes={}, network=None,
     tip_height=None, tip_hash=None, tip_time=None, revision=None, files=None, caught_up=False,
 )  # fmt: skip
 TEXTS = ("message", "state", "network", "source", "tip_hash")
@@ -49,6 +50,7 @@ def test_times_are_rfc_3339_in_utc(tmp_path):
     content = json.loads(folder.last_run.read_text())
     assert content["started"] == "2026-11-22T10:00:03.123Z"
     assert content["finished"] == "2026-11-22T10:00:04.000Z"
+    assert content["succeeded"] == "2026-11-22T09:50:04.500Z"
 
 
 def test_without_a_file_there_was_no_run(tmp_path):

@@ -192,6 +192,39 @@ def test_junk_is_told_with_what_to_do(folder):
     assert "run utxoracle analyze, which publishes it anew" in refusal(folder)
 
 
+def test_the_last_good_copy_stays_in_use_while_the_newest_is_damaged(folder, tmp_path):
+    commit(folder, 1)
+    publish(folder)
+    snapshot = Snapshot(folder)
+    assert snapshot.reader().revision == 1
+    mark = snapshot.mark
+    (tmp_path / "junk").write_bytes(b"junk")
+    (tmp_path / "junk").replace(folder.snapshot)
+    for _ in range(2):
+        assert snapshot.reader().revision == 1
+        assert str(folder.snapshot) in snapshot.trouble
+        assert snapshot.mark == mark
+    commit(folder, 2)
+    publish(folder)
+    assert snapshot.reader().revision == 2
+    assert snapshot.trouble is None
+    assert snapshot.mark not in (mark, "")
+    snapshot.close()
+
+
+def test_the_copy_in_use_that_comes_back_is_no_trouble(folder, tmp_path):
+    snapshot = Snapshot(folder)
+    snapshot.reader()
+    folder.snapshot.rename(tmp_path / "kept")
+    folder.snapshot.write_bytes(b"junk")
+    snapshot.reader()
+    assert snapshot.trouble
+    (tmp_path / "kept").replace(folder.snapshot)
+    snapshot.reader()
+    assert snapshot.trouble is None
+    snapshot.close()
+
+
 def test_a_snapshot_that_may_not_be_read_is_told(open_folder, empty_store):
     folder = DataFolder(open_folder)
     folder.snapshot.write_bytes((empty_store / folder.snapshot.name).read_bytes())

@@ -1,0 +1,175 @@
+"""Answers made from the snapshot: each one is made once for a snapshot, and known by its ETag."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from threading import BoundedSemaphore, Lock
+from typing import TypeVar
+
+from falcon import HTTP_NOT_MODIFIED, HTTPServiceUnavailable, Request, Response
+
+from utxoracle import __version__
+from utxoracle.store.folder import DataFolder
+from utxoracle.store.queries import Reader
+from utxoracle.store.snapshot import Snapshot
+
+FRESH_SECONDS = 60
+"""How long an answer may be taken for the newest: snapshots come every ten minutes."""
+
+MOST_CACHED = 16_000_000
+"""Bytes of answers that a worker keeps of one snapshot."""
+
+_MOST_STREAMS = 2
+_LONG_RETRY_SECONDS = 10
+
+T = TypeVar("T")
+
+Make = Callable[[Reader], bytes]
+MakeLong = Callable[[Reader], Iterator[bytes]]
+
+
+class Answers:
+    """What the threads of a worker read: one snapshot, by one of them at a time.
+
+    DuckDB is never asked by two threads at once, which its Python binding doesn't bear with.
+    """
+
+    def __init__(self, folder: DataFolder, *, private: bool) -> None:
+        """Answer from `folder`; `private` answers are no business of shared caches."""
+        self._folder = folder
+        self._snapshot = Snapshot(folder)
+        self._lock = Lock()
+        self._turns = BoundedSemaphore(_MOST_STREAMS)
+        self._cache = _Cache(MOST_CACHED)
+        self._cache_control = [
+            "private" if private else "public", f"max-age={FRESH_SECONDS}", "must-revalidate",
+        ]  # fmt: skip
+
+    def give(
+        self, request: Request, response: Response, query: tuple[object, ...], make: Make
+    ) -> None:
+        """Answer a query with the bytes that `make` makes of the snapshot, or 304.
+
+        `query` is everything that the bytes depend on beside the snapshot; what came before is
+        answered from memory.
+
+        Raises:
+            StorageError: There is no snapshot, or it can't be read.
+        """
+        with self._lock:
+            reader = self._snapshot.reader()
+            mark = self._snapshot.mark
+            if self._not_modified(request, response, _etag(mark, query)):
+                return
+            body = self._cache.get(mark, query)
+            if body is None:
+                body = make(reader)
+                self._cache.put(mark, query, body)
+        response.data = body
+
+    def stream(
+        self, request: Request, response: Response, query: tuple[object, ...], make: MakeLong
+    ) -> None:
+        """Answer a query with what is too long to be kept, piece by piece, or 304.
+
+        All pieces are of one snapshot, whatever is published meanwhile.
+
+        Raises:
+            StorageError: There is no snapshot, or it can't be read.
+            HTTPServiceUnavailable: Too many such answers are under way.
+        """
+        if not self._turns.acquire(blocking=False):
+            raise HTTPServiceUnavailable(
+                description="other long answers are under way: ask again, or for a shorter range",
+                retry_after=_LONG_RETRY_SECONDS,
+            )
+        snapshot = Snapshot(self._folder)
+        stream = _Stream(snapshot, self._lock, self._turns)
+        try:
+            with self._lock:
+                reader = snapshot.reader()
+            known = self._not_modified(request, response, _etag(snapshot.mark, query))
+            if not known and request.method != "HEAD":
+                stream.pieces = make(reader)
+                response.stream = stream
+        finally:
+            if response.stream is None:
+                stream.close()
+
+    def read(self, ask: Callable[[Reader], T]) -> tuple[T, str | None]:
+        """Ask the snapshot what is never kept; also return what is wrong with the newest one.
+
+        Raises:
+            StorageError: There is no snapshot, or it can't be read.
+        """
+        with self._lock:
+            found = ask(self._snapshot.reader())
+            return found, self._snapshot.trouble
+
+    def _not_modified(self, request: Request, response: Response, etag: str) -> bool:
+        response.etag = etag
+        response.cache_control = self._cache_control
+        known = request.if_none_match or []
+        if "*" in known or etag in known:
+            response.status = HTTP_NOT_MODIFIED
+            return True
+        return False
+
+
+class _Stream:
+    """The pieces of a long answer; the snapshot that they are made of is given up at its end."""
+
+    def __init__(self, snapshot: Snapshot, lock: Lock, turns: BoundedSemaphore) -> None:
+        self.pieces: Iterator[bytes] = iter(())
+        self._snapshot = snapshot
+        self._lock = lock
+        self._turns = turns
+        self._is_open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with self._lock:
+            return next(self.pieces)
+
+    def close(self) -> None:
+        """Let the next one begin; called by the server, however the answer ended."""
+        if self._is_open:
+            self._is_open = False
+            with self._lock:
+                self._snapshot.close()
+            self._turns.release()
+
+
+class _Cache:
+    """Answers of one snapshot, up to a number of bytes; the one not asked for longest goes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._mark = ""
+        self._bytes = 0
+        self._bodies: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+
+    def get(self, mark: str, query: tuple[object, ...]) -> bytes | None:
+        if mark != self._mark:
+            self._mark, self._bytes = mark, 0
+            self._bodies.clear()
+        body = self._bodies.get(query)
+        if body is not None:
+            self._bodies.move_to_end(query)
+        return body
+
+    def put(self, mark: str, query: tuple[object, ...], body: bytes) -> None:
+        if mark != self._mark or len(body) > self._most:
+            return
+        self._bodies[query] = body
+        self._bytes += len(body)
+        while self._bytes > self._most:
+            _, gone = self._bodies.popitem(last=False)
+            self._bytes -= len(gone)
+
+
+def _etag(mark: str, query: tuple[object, ...]) -> str:
+    # Another version of the program may write the same facts in another way.
+    return blake2b(repr((__version__, mark, query)).encode(), digest_size=12).hexdigest()
