@@ -18,7 +18,7 @@ from utxoracle.cli.options import (
     source_option,
     worker_count,
 )
-from utxoracle.cli.rows import day_as_json, rfc3339, window_as_json
+from utxoracle.cli.rows import day_as_json, window_as_json
 from utxoracle.jobs.analyze import MOST_BLOCKS, analyze
 from utxoracle.jobs.init_db import init_db
 from utxoracle.settings import Settings
