@@ -1,7 +1,7 @@
 """Prints what the program costs, and how many times less than the original it takes.
 
-Environment: BLOCKS is a folder of real mainnet blocks, ORIGINAL the path of the original script.
-Without them those parts are left out, and a line says so.
+Environment: BLOCKS is a folder of real mainnet blocks, ORIGINAL the path of the original script,
+MINUTES how long the API is under mixed load (1). What is missing is left out, and a line says so.
 """
 
 import os
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench.analyze import print_short_runs
+from bench.api import print_api
 from bench.cold_start import print_cold_start
 from bench.day import price
 from bench.growth import print_growth
@@ -42,6 +43,7 @@ def main() -> None:
     print_short_runs()
     print_growth()
     print_cold_start()
+    print_api()
     if original:
         _print_ratio(Path(original))
     else:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from falcon import HTTP_NOT_MODIFIED, HTTPServiceUnavailable, Request, Response
 
 from utxoracle import __version__
+from utxoracle.api.headers import is_known
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.queries import Reader
 from utxoracle.store.snapshot import Snapshot
@@ -109,8 +110,7 @@ class Answers:
     def _not_modified(self, request: Request, response: Response, etag: str) -> bool:
         response.etag = etag
         response.cache_control = self._cache_control
-        known = request.if_none_match or []
-        if "*" in known or etag in known:
+        if is_known(request, etag):
             response.status = HTTP_NOT_MODIFIED
             return True
         return False

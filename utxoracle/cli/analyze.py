@@ -22,6 +22,7 @@ from utxoracle.cli.rows import day_as_json, window_as_json
 from utxoracle.jobs.analyze import MOST_BLOCKS, analyze
 from utxoracle.jobs.init_db import init_db
 from utxoracle.settings import Settings
+from utxoracle.sources.days import rfc3339
 
 if TYPE_CHECKING:
     from utxoracle.jobs.report import Report

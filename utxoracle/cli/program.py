@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "status:status_command",
     "price": "price:price_command",
     "plot": "price:plot_command",
+    "serve": "serve:serve_command",
     "simulate": "simulate:simulate_command",
 }
 """Where each command is, in the order in which --help shows them."""

@@ -34,9 +34,7 @@ class Status:
         day: The newest daily price.
         last_run: How the last run went; None if there was none.
         now: When this was found out, seconds since 1970 UTC.
-        state: How the chain or its sources are (`LastRun.state`): what the last run found, and
-            whether the newest block is by now older than `stall_minutes`; None when no run has
-            found that out.
+        state: How the chain or its sources are (see `chain_state`).
         missing: Number of the source's blocks that the last run left to the next one.
     """
 
@@ -66,12 +64,10 @@ def status(settings: Settings) -> Status:
 
     folder = DataFolder(settings.data_folder())
     now = time.time()
-    stall_seconds = settings.stall_minutes * 60
     with closing(Snapshot(folder)) as snapshot:
         reader = snapshot.reader()
         top = reader.top()
         last_run = read_last_run(folder)
-        newest = max((last_run and last_run.tip_time) or 0, top.time if top else 0)
         tip_height = (last_run and last_run.tip_height) or 0
         return Status(
             folder=folder,
@@ -86,15 +82,24 @@ def status(settings: Settings) -> Status:
             day=reader.latest_day(),
             last_run=last_run,
             now=now,
-            state=_state(last_run, is_stalled=bool(top) and now - newest > stall_seconds),
+            state=chain_state(top, last_run, settings, now),
             missing=max(0, tip_height - top.height) if top else 0,
         )
 
 
-def _state(last_run: LastRun | None, *, is_stalled: bool) -> str | None:
+def chain_state(
+    top: "BlockRow | None", last_run: LastRun | None, settings: Settings, now: float
+) -> str | None:
+    """Return how the chain or its sources are (`LastRun.state`).
+
+    That is what the last run found, and whether the newest block is by `now` older than
+    `stall_minutes`; None when no run has found that out.
+    """
     found = last_run.state if last_run else None
     # What the last run said of the age of the newest block holds no longer.
     if found in (None, State.OK, STALLED):
+        newest = max((last_run and last_run.tip_time) or 0, top.time if top else 0)
+        is_stalled = bool(top) and now - newest > settings.stall_minutes * 60
         return STALLED if is_stalled else State.OK if found else None
     return found
 

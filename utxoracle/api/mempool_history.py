@@ -1,0 +1,99 @@
+"""`/api/v1/historical-price`: earlier prices, in the shape in which mempool gives its own."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from falcon import MEDIA_JSON, Request, Response
+
+from utxoracle.api.answers import Answers
+from utxoracle.api.entry import as_json
+from utxoracle.api.mempool_prices import newest_valid
+from utxoracle.sources.days import DAY, midnight
+from utxoracle.store.queries import Reader
+
+_CURRENCY = "USD"
+
+_LONGEST_AGO = timedelta(days=7)
+"""How much earlier a day's price may be than a time: so far apart are mempool's own oldest."""
+
+_LATEST = 0xFFFFFFFF
+"""Seconds since 1970; clients that send milliseconds get the newest price, as from mempool."""
+
+# As JavaScript's parseInt reads a number, with which mempool does: clients send 1700000000.0.
+_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,18})", re.ASCII)
+
+_Price = tuple[int, float]
+"""Time in seconds since 1970 UTC, and USD."""
+
+
+class MempoolHistory:
+    """The price at a time, or the price of each day, newest first as mempool orders them.
+
+    Only USD is known here: of other currencies there is no price. Where mempool says 0 for a time
+    before its first price, here the list is empty, so that nobody takes 0 for a price.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def on_get(self, request: Request, response: Response) -> None:
+        """Answer with a list of prices, which may be empty."""
+        currency = _first(request, "currency") or _CURRENCY
+        timestamp = _timestamp(_first(request, "timestamp"))
+        is_known = currency.upper() == _CURRENCY
+
+        def make(reader: Reader) -> bytes:
+            if not is_known:
+                return _as_mempool([])
+            return _as_mempool(_price_at(reader, timestamp) if timestamp else _all_prices(reader))
+
+        response.content_type = MEDIA_JSON
+        query = ("mempool history", timestamp if is_known else None)
+        self._answers.give(request, response, query, make)
+
+    on_head = on_get
+
+
+def _price_at(reader: Reader, timestamp: int) -> list[_Price]:
+    """Return the newest price from a time or before it, if there is one.
+
+    A window's is at the time of its block, a day's at noon.
+    """
+    row = newest_valid(reader, reader.window_at(timestamp))
+    if row and row.facts.price is not None and row.time <= timestamp:
+        return [(row.time, row.facts.price)]
+    day = datetime.fromtimestamp(timestamp, UTC).date()
+    return [one for one in _days(reader, day - _LONGEST_AGO, day) if one[0] <= timestamp][-1:]
+
+
+def _all_prices(reader: Reader) -> list[_Price]:
+    """Return the prices of all days, and the newest window's for the one that isn't over."""
+    prices = _days(reader, date.min, date.max)
+    row = newest_valid(reader, reader.latest_window())
+    if row and row.facts.price is not None and (not prices or row.time > prices[-1][0]):
+        prices.append((row.time, row.facts.price))
+    return prices[::-1]
+
+
+def _days(reader: Reader, first: date, last: date) -> list[_Price]:
+    return [
+        (midnight(row.date) + DAY // 2, row.facts.price)
+        for row in reader.days(first, last)
+        if row.facts.is_valid and row.facts.price is not None
+    ]
+
+
+def _as_mempool(prices: list[_Price]) -> bytes:
+    rows = [{"time": time, _CURRENCY: price} for time, price in prices]
+    return as_json({"prices": rows, "exchangeRates": {}})
+
+
+def _first(request: Request, name: str) -> str:
+    value = request.params.get(name, "")
+    return value[0] if isinstance(value, list) else value
+
+
+def _timestamp(text: str) -> int:
+    """Return seconds since 1970; 0, which asks for all prices, for what is no number."""
+    match = _NUMBER.match(text)
+    return max(-1, min(int(match[1]), _LATEST)) if match else 0

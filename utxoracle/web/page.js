@@ -1,0 +1,233 @@
+// Starts the page and keeps it fresh: every minute, as long as somebody looks at it.
+
+import { Refused, Unreachable, ask, download, serverNow, token } from "./api.js";
+import { bannersOf, showBanners } from "./banners.js";
+import { showAge, showEmpty, showEntry } from "./cards.js";
+import { byId, setText } from "./dom.js";
+import { clock, percent, signedPercent, signedUsd, whole } from "./format.js";
+import { drawHistory, redrawHistory } from "./history.js";
+import { onThemeChange } from "./plotly.js";
+import { drawPoints, redrawPoints } from "./points.js";
+import { Range } from "./range.js";
+import { showRows } from "./table.js";
+
+const EVERY = 60_000;
+const LOST_EVERY = 5_000;
+const TICK = 15_000;
+const UNAUTHORIZED = 401;
+const NOT_FOUND = 404;
+const UNAVAILABLE = 503;
+
+const known = { entry: null, empty: null, health: null, lost: null, heard: null, refused: null };
+let range = Range.fromSearch(location.search);
+let shownRange = null;
+let round = 0;
+let timer = null;
+
+async function refresh() {
+  clearTimeout(timer);
+  const mine = ++round;
+  const asked = range;
+  const [latest, health, history, comparison, points] = await Promise.all([
+    settled("/api/prices/latest"),
+    settled("/health", [UNAVAILABLE]),
+    settled(`/api/prices/historical?${asked.query}`),
+    settled(`/api/prices/comparison?${asked.query}`),
+    settled("/api/prices/points"),
+  ]);
+  // Another range was chosen meanwhile, and its own answers are on their way.
+  if (mine !== round) return;
+  const all = [latest, health, history, comparison, points];
+  if (all.some((one) => one.error?.status === UNAUTHORIZED)) {
+    wantToken();
+    return;
+  }
+  byId("token-form").hidden = true;
+  showNewest(all, latest, health);
+  await Promise.all([showHistory(history, asked), showPoints(points)]);
+  showComparison(comparison);
+  if (!document.hidden) timer = setTimeout(refresh, known.lost ? LOST_EVERY : EVERY);
+}
+
+async function settled(path, alsoFine) {
+  try {
+    return await ask(path, alsoFine);
+  } catch (error) {
+    if (error instanceof Refused || error instanceof Unreachable) return { error };
+    throw error;
+  }
+}
+
+function showNewest(all, latest, health) {
+  const unreached = all.find((one) => one.error instanceof Unreachable);
+  known.lost = unreached ? unreached.error.message : null;
+  if (!unreached) known.heard = serverNow();
+  if (latest.body) {
+    Object.assign(known, { entry: latest.body, empty: null, refused: null });
+    showEntry(latest.body);
+  } else if (latest.error instanceof Refused) {
+    const isEmpty = [NOT_FOUND, UNAVAILABLE].includes(latest.error.status);
+    known.empty = isEmpty ? latest.error.detail : null;
+    known.refused = isEmpty ? null : latest.error.detail;
+    if (isEmpty) {
+      known.entry = null;
+      showEmpty();
+    }
+  }
+  if (health.body) known.health = health.body;
+  showBanners(bannersOf(known));
+  showLive();
+}
+
+function showLive() {
+  const live = byId("live");
+  live.hidden = false;
+  live.dataset.is = known.lost ? "lost" : "here";
+  const heard = known.heard ? clock(known.heard) : "never";
+  setText("live", known.lost ? `Not reached; last heard ${heard}` : `Up to date, ${heard}`);
+}
+
+async function showHistory(answer, asked) {
+  const chart = byId("history-chart");
+  if (answer.error instanceof Refused) {
+    setText("history-note", answer.error.detail);
+  } else if (answer.body && (answer.isNew || shownRange !== asked.search)) {
+    const rows = answer.body;
+    showRows(rows);
+    setText("interval", intervalText(answer.headers.get("X-Interval")));
+    await drawn("history-note", () => drawHistory(rows, asked), rows.length ? "" : "Nothing is stored in this range.");
+    shownRange = asked.search;
+  }
+  chart.setAttribute("aria-busy", "false");
+}
+
+const intervalText = (interval) => (interval ? `one price per ${interval}, times in UTC` : "times in UTC");
+
+async function showPoints(answer) {
+  if (answer.error instanceof Refused) {
+    setText("points-note", answer.error.detail);
+  } else if (answer.isNew) {
+    await drawn("points-note", () => drawPoints(answer.body), "");
+  }
+}
+
+// Draw, and say what there is to say in the place of the chart.
+async function drawn(note, draw, text) {
+  try {
+    await draw();
+    setText(note, text);
+  } catch (error) {
+    setText(note, error.message);
+  }
+}
+
+function showComparison(answer) {
+  const found = answer.body;
+  if (!found) return;
+  const isNone = found.avg_diff === null;
+  setText("avg-diff", isNone ? "–" : `${signedUsd(found.avg_diff)} (${signedPercent(found.avg_diff_percent)})`);
+  setText("avg-abs", percent(found.avg_abs_diff_percent));
+  const extremes = [found.min_diff_percent, found.max_diff_percent].map(signedPercent);
+  setText("extremes", isNone ? "–" : extremes.join(" to "));
+  setText("correlation", found.correlation === null ? "–" : found.correlation.toFixed(4));
+  setText("entries", `${whole(found.valid_entries)} of ${whole(found.total_entries)}`);
+}
+
+function showRange() {
+  for (const link of document.querySelectorAll(".ranges a")) {
+    link.setAttribute("aria-current", String(link.dataset.days === range.days));
+  }
+  const toggle = byId("custom-toggle");
+  toggle.setAttribute("aria-current", String(range.isCustom));
+  if (range.isCustom) {
+    byId("custom-from").value = range.from;
+    byId("custom-to").value = range.to;
+    openCustom(true);
+  }
+  byId("csv").href = `/api/prices/historical?${range.query}&format=csv`;
+  setText("csv-note", `of ${range.title}`);
+}
+
+function openCustom(isOpen) {
+  byId("custom-form").hidden = !isOpen;
+  byId("custom-toggle").setAttribute("aria-expanded", String(isOpen));
+}
+
+function choose(next, { isNew }) {
+  range = next;
+  if (isNew) history.pushState(null, "", range.search);
+  showRange();
+  byId("history-chart").setAttribute("aria-busy", "true");
+  refresh();
+}
+
+function wantToken() {
+  const form = byId("token-form");
+  const isFirst = form.hidden;
+  form.hidden = false;
+  const title = token.get() ? "The server refuses this token" : "This server wants a token";
+  const details = ["Give its bearer token below, and the prices appear."];
+  showBanners([{ level: "alert", title, details }]);
+  setText("history-note", "");
+  setText("points-note", "");
+  if (isFirst) byId("token").focus();
+}
+
+// A link can't carry a token, so the file is fetched, and handed over as if it were linked.
+async function saveCsv(event) {
+  if (!token.get()) return;
+  event.preventDefault();
+  try {
+    const response = await download(byId("csv").getAttribute("href"));
+    const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1];
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = name ?? "utxoracle.csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    setText("csv-note", `This failed: ${error.message}`);
+  }
+}
+
+function tick() {
+  if (document.hidden || !known.entry) return;
+  showAge(known.entry);
+  showBanners(bannersOf(known));
+}
+
+function start() {
+  for (const section of document.querySelectorAll(".needs-script")) section.hidden = false;
+  for (const link of document.querySelectorAll(".ranges a")) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      openCustom(false);
+      choose(Range.fromSearch(link.search), { isNew: true });
+    });
+  }
+  byId("custom-toggle").addEventListener("click", () => openCustom(byId("custom-form").hidden));
+  byId("custom-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    // The earlier of the two is the first day, in whatever order they were given.
+    const [from, to] = [byId("custom-from").value, byId("custom-to").value].sort();
+    choose(new Range({ from, to }), { isNew: true });
+  });
+  byId("token-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    token.set(byId("token").value.trim());
+    refresh();
+  });
+  byId("csv").addEventListener("click", saveCsv);
+  addEventListener("popstate", () => choose(Range.fromSearch(location.search), { isNew: false }));
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+  onThemeChange(() => {
+    redrawHistory();
+    redrawPoints();
+  });
+  setInterval(tick, TICK);
+  showRange();
+  refresh();
+}
+
+start();

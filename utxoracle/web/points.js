@@ -1,0 +1,90 @@
+// The scatter of the newest window's price points, with its price as a line.
+
+import { byId, setText } from "./dom.js";
+import { clock, usd, whole } from "./format.js";
+import { CONFIG, baseAxis, baseLayout, offerReset, plotly, theme } from "./plotly.js";
+
+const NARROW = 600;
+
+let drawn = null;
+
+// Draw the answer of /api/prices/points.
+export async function drawPoints(found) {
+  const element = byId("points-chart");
+  const library = await plotly();
+  const colours = theme();
+  await library.react(element, traces(found, colours), layout(found, colours, element), CONFIG);
+  element.setAttribute("aria-label", describe(found));
+  const [first, last] = [found.blocks[0], found.blocks[found.blocks.length - 1]];
+  setText("points-hint", first ? `blocks ${whole(first.height)} to ${whole(last.height)}` : "");
+  if (!drawn) offerReset(library, element, byId("points-reset"));
+  if (drawn?.height !== found.height) byId("points-reset").hidden = true;
+  drawn = found;
+}
+
+// Draw the same in the colours of now.
+export async function redrawPoints() {
+  if (drawn) await drawPoints(drawn);
+}
+
+function traces(found, colours) {
+  const price = found.utxoracle_price;
+  const dots = {
+    name: "Points", x: placesInBlocks(found.heights), y: found.prices, mode: "markers",
+    marker: { color: colours.dot, size: 3.5, line: { width: 0 } }, hoverinfo: "skip",
+  };
+  if (price === null) return [dots];
+  const heights = [...found.heights, ...found.blocks.map((block) => block.height)];
+  const ends = [Math.min(...heights), Math.max(...heights) + 1];
+  const line = {
+    name: "Price", x: ends, y: [price, price], mode: "lines", line: { color: colours.ink, width: 1.5 },
+    hovertemplate: "Window price %{y:$,.0f}<extra></extra>",
+  };
+  return [dots, line];
+}
+
+// Points of a block are spread over its width; in one column they would hide each other.
+function placesInBlocks(heights) {
+  const counts = new Map();
+  for (const height of heights) counts.set(height, (counts.get(height) ?? 0) + 1);
+  const seen = new Map();
+  return heights.map((height) => {
+    const nth = seen.get(height) ?? 0;
+    seen.set(height, nth + 1);
+    return height + (nth + 0.5) / counts.get(height);
+  });
+}
+
+function layout(found, colours, element) {
+  const axis = baseAxis(colours);
+  const label = {
+    text: `${usd(found.utxoracle_price)}`, xref: "paper", x: 1, y: found.utxoracle_price, xanchor: "right",
+    yanchor: "bottom", showarrow: false, font: { size: 15, color: colours.ink },
+    bgcolor: colours.surface, borderpad: 2,
+  };
+  return {
+    ...baseLayout(colours, `${found.height}`),
+    hovermode: false,
+    xaxis: { ...axis, showgrid: false, ...ticks(found.blocks, element.clientWidth < NARROW ? 3 : 7) },
+    yaxis: { ...axis, tickprefix: "$", tickformat: ",.0f", nticks: 7 },
+    annotations: found.utxoracle_price === null ? [] : [label],
+  };
+}
+
+// Heights say little to people: the time of the block stands below.
+function ticks(blocks, count) {
+  if (blocks.length === 0) return { tickformat: ",d" };
+  const step = Math.max(1, Math.round((blocks.length - 1) / (count - 1)));
+  const marked = blocks.filter((_, i) => i % step === 0);
+  return {
+    tickmode: "array",
+    tickvals: marked.map((block) => block.height + 0.5),
+    ticktext: marked.map((block) => `${whole(block.height)}<br>${clock(Date.parse(block.timestamp))}`),
+  };
+}
+
+function describe(found) {
+  const count = `${whole(found.heights.length)} price points`;
+  const price = found.utxoracle_price === null ? "There is no price." : `The price is ${usd(found.utxoracle_price)}.`;
+  return `Scatter of ${count} of the window before block ${whole(found.height)}, by block. ${price}`;
+}
