@@ -26,7 +26,7 @@ EXAMPLE_HEIGHT = 934_529
 EXAMPLE_TIME = 1_769_861_081
 """Those of the block that the examples of openapi.json are about."""
 
-_FIRST = EXAMPLE_HEIGHT - 260
+_FIRST = EXAMPLE_HEIGHT - 330
 _LAST = EXAMPLE_HEIGHT + 30
 _BETWEEN = 600
 _AGE = 300

@@ -21,7 +21,7 @@ LICENCE = f"{VENDOR}/plotly.LICENSE.txt"
 def tree(tmp_path_factory):
     """A clean copy, in which nothing has been built yet."""
     tree = tmp_path_factory.mktemp("build") / "tree"
-    ignored = shutil.ignore_patterns("__pycache__", "vendor")
+    ignored = shutil.ignore_patterns("__pycache__", "vendor", ".*")
     shutil.copytree(ROOT / "utxoracle", tree / "utxoracle", ignore=ignored)
     for name in FILES:
         shutil.copy(ROOT / name, tree)

@@ -6,14 +6,19 @@ from falcon import App, Request, Response
 
 from utxoracle.api.access import Access, read_token
 from utxoracle.api.answers import Answers
+from utxoracle.api.at import At
+from utxoracle.api.comparison import Comparison
 from utxoracle.api.contract import Contract
+from utxoracle.api.daily import Daily
 from utxoracle.api.headers import header_middleware
 from utxoracle.api.health import Health, Watch
+from utxoracle.api.historical import Historical
 from utxoracle.api.latest import Latest
 from utxoracle.api.mempool_history import MempoolHistory
 from utxoracle.api.mempool_prices import MempoolPrices
 from utxoracle.api.metrics import Metrics
 from utxoracle.api.page import Page
+from utxoracle.api.points import Points
 from utxoracle.api.problems import add_problems
 from utxoracle.api.static import STATIC, Assets, Static
 from utxoracle.settings import Settings
@@ -35,6 +40,11 @@ def create_app(settings: Settings | None = None) -> App[Request, Response]:
     watch = Watch(answers, folder, settings)
     places: dict[str, Any] = {
         "/api/prices/latest": Latest(answers),
+        "/api/prices/historical": Historical(answers),
+        "/api/prices/comparison": Comparison(answers),
+        "/api/prices/daily": Daily(answers),
+        "/api/prices/at": At(answers, settings.stall_minutes),
+        "/api/prices/points": Points(answers),
         "/api/v1/prices": MempoolPrices(answers),
         "/api/v1/historical-price": MempoolHistory(answers),
         "/health": Health(watch),

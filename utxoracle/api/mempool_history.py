@@ -1,20 +1,23 @@
 """`/api/v1/historical-price`: earlier prices, in the shape in which mempool gives its own."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
-from falcon import MEDIA_JSON, Request, Response
+from falcon import Request, Response
 
 from utxoracle.api.answers import Answers
 from utxoracle.api.entry import as_json
 from utxoracle.api.mempool_prices import newest_valid
 from utxoracle.sources.days import DAY, midnight
 from utxoracle.store.queries import Reader
+from utxoracle.store.series import DAILY
 
 _CURRENCY = "USD"
 
-_LONGEST_AGO = timedelta(days=7)
-"""How much earlier a day's price may be than a time: so far apart are mempool's own oldest."""
+_DAILY = [column.name for column in DAILY]
+
+_LONGEST_AGO = 7 * DAY
+"""Seconds that a price of a day may be earlier: so far apart are the oldest that mempool has."""
 
 _LATEST = 0xFFFFFFFF
 """Seconds since 1970; clients that send milliseconds get the newest price, as from mempool."""
@@ -47,7 +50,6 @@ class MempoolHistory:
                 return _as_mempool([])
             return _as_mempool(_price_at(reader, timestamp) if timestamp else _all_prices(reader))
 
-        response.content_type = MEDIA_JSON
         query = ("mempool history", timestamp if is_known else None)
         self._answers.give(request, response, query, make)
 
@@ -57,29 +59,30 @@ class MempoolHistory:
 def _price_at(reader: Reader, timestamp: int) -> list[_Price]:
     """Return the newest price from a time or before it, if there is one.
 
-    A window's is at the time of its block, a day's at noon.
+    A window's is from the time of its block, a day's from noon.
     """
     row = newest_valid(reader, reader.window_at(timestamp))
     if row and row.facts.price is not None and row.time <= timestamp:
         return [(row.time, row.facts.price)]
-    day = datetime.fromtimestamp(timestamp, UTC).date()
-    return [one for one in _days(reader, day - _LONGEST_AGO, day) if one[0] <= timestamp][-1:]
+    return _days(reader, max(0, timestamp - _LONGEST_AGO), timestamp)[-1:]
 
 
 def _all_prices(reader: Reader) -> list[_Price]:
     """Return the prices of all days, and the newest window's for the one that isn't over."""
-    prices = _days(reader, date.min, date.max)
+    prices = _days(reader, 0, _LATEST)
     row = newest_valid(reader, reader.latest_window())
     if row and row.facts.price is not None and (not prices or row.time > prices[-1][0]):
         prices.append((row.time, row.facts.price))
     return prices[::-1]
 
 
-def _days(reader: Reader, first: date, last: date) -> list[_Price]:
+def _days(reader: Reader, first: int, last: int) -> list[_Price]:
+    """Return the valid prices of the days whose noon is from `first` to `last`, ascending."""
+    rows = (dict(zip(_DAILY, row, strict=True)) for row in reader.daily(first, last + 1, ""))
     return [
-        (midnight(row.date) + DAY // 2, row.facts.price)
-        for row in reader.days(first, last)
-        if row.facts.is_valid and row.facts.price is not None
+        (midnight(date.fromisoformat(row["date"])) + DAY // 2, float(row["utxoracle_price"]))
+        for row in rows
+        if row["is_valid"] == "true" and row["utxoracle_price"] and row["date"]
     ]
 
 

@@ -1,6 +1,6 @@
 """`/api/v1/prices`: the newest valid price, in the shape in which mempool gives its own."""
 
-from falcon import MEDIA_JSON, Request, Response
+from falcon import Request, Response
 
 from utxoracle.api.answers import Answers
 from utxoracle.api.entry import as_json
@@ -23,7 +23,6 @@ class MempoolPrices:
 
         Mempool itself would say 200 and a price of -1, which wallets show.
         """
-        response.content_type = MEDIA_JSON
         self._answers.give(request, response, ("mempool prices",), _prices)
 
     on_head = on_get

@@ -292,15 +292,15 @@ def _missing_days(reader: "Reader", top: "BlockRow") -> tuple[date, ...]:
     if sixth is None:
         return ()
     last = datetime.fromtimestamp(sixth.time, UTC).date() - timedelta(days=1)
-    first = last - timedelta(days=DAYS - 1)
-    priced = {row.date for row in reader.days(first, last)}
-    if len(priced) == DAYS:
+    days = [last - timedelta(days=ago) for ago in range(DAYS)]
+    unpriced = {day for day in days if reader.day(day) is None}
+    if not unpriced:
         return ()
-    # Only now it matters which days are finished, have blocks, and are stored from their beginning.
-    blocks = reader.blocks_from(top.height - _BLOCKS_OF_DAYS + 1)
-    times = [block.time for block in blocks]
-    start = first_day_start(blocks[0].height, times)
+    # Only now it matters which of them are finished, have blocks, and are stored as a whole.
+    stored = reader.block_times(top.height - _BLOCKS_OF_DAYS + 1, top.height)
+    first_height, times = stored[0][0], [time for _, time in stored]
+    start = first_day_start(first_height, times)
     if start is None:
         return ()
-    finished = finished_days(start, times[start - blocks[0].height :])
-    return tuple(day.date for day in finished if day.date >= first and day.date not in priced)
+    finished = finished_days(start, times[start - first_height :])
+    return tuple(day.date for day in finished if day.date in unpriced)

@@ -16,6 +16,15 @@ from utxoracle.store.columns import block_row, day_row, timestamp, window_row
 from utxoracle.store.connection import Connection
 from utxoracle.store.rows import BlockRow, DayGap, DayRow, Points, WindowGap, WindowRow
 from utxoracle.store.schema import stored_version
+from utxoracle.store.series import (
+    DAILY_QUERY,
+    DIFFERENCES_QUERY,
+    EXTENT_QUERY,
+    Differences,
+    Extent,
+    TextRow,
+    series_query,
+)
 
 _BLOCKS = f"SELECT {', '.join(columns.BLOCKS)} FROM blocks"  # noqa: S608
 _WINDOWS = f"SELECT {', '.join(columns.WINDOWS)} FROM window_prices"  # noqa: S608
@@ -93,6 +102,14 @@ class Reader:
         rows = self._connection.query(f"{_BLOCKS} WHERE height >= ? ORDER BY height", [height])
         return [*map(block_row, rows)]
 
+    def block_times(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return height and time of the blocks from `first` to `last`, ascending."""
+        rows = self._connection.query(
+            "SELECT height, time FROM blocks WHERE height BETWEEN ? AND ? ORDER BY height",
+            [first, last],
+        )
+        return [(height, columns.seconds(time)) for height, time in rows]
+
     def first_height(self) -> int | None:
         """Return the height of the oldest block."""
         height: int | None = self._connection.query("SELECT min(height) FROM blocks")[0][0]
@@ -110,12 +127,45 @@ class Reader:
         )
         return window_row(row) if row else None
 
-    def windows(self, first: int, last: int) -> list[WindowRow]:
-        """Return the window prices of the heights from `first` to `last`, ascending."""
-        rows = self._connection.query(
-            f"{_WINDOWS} WHERE height BETWEEN ? AND ? ORDER BY height", [first, last]
+    def window_at(self, time: int) -> WindowRow | None:
+        """Return the newest window price whose block is stamped at `time` or before."""
+        row = self._connection.one(
+            f"{_WINDOWS} WHERE height = "  # noqa: S608
+            "(SELECT max(height) FROM window_prices WHERE time <= ?)",
+            [timestamp(time)],
         )
-        return [*map(window_row, rows)]
+        return window_row(row) if row else None
+
+    def extent(self, start: int, stop: int) -> Extent:
+        """Return what window prices there are from moment `start` on and before `stop`."""
+        ((prices, *times),) = self._connection.query(
+            EXTENT_QUERY, [timestamp(start), timestamp(stop)]
+        )
+        first, last = (None if time is None else columns.seconds(time) for time in times)
+        return Extent(prices, first, last)
+
+    def series(self, start: int, stop: int, interval: str) -> list[TextRow]:
+        """Return window prices from moment `start` on and before `stop`, ascending in time.
+
+        With another interval than that of blocks, each hour or day that has any gives one: its
+        newest valid one, or its newest one where none is valid.
+
+        Args:
+            start: Seconds since 1970 UTC.
+            stop: The same.
+            interval: One of `store.series.INTERVALS`.
+
+        Returns:
+            Rows of the columns `store.series.SERIES`.
+        """
+        return self._connection.query(series_query(interval), [timestamp(start), timestamp(stop)])
+
+    def differences(self, start: int, stop: int) -> Differences:
+        """Return how exchange prices differ from moment `start` on and before `stop`."""
+        ((entries, valid, *numbers),) = self._connection.query(
+            DIFFERENCES_QUERY, [timestamp(start), timestamp(stop)]
+        )
+        return Differences(entries, valid, *numbers)
 
     def day(self, day: date) -> DayRow | None:
         """Return the price of a day."""
@@ -131,12 +181,19 @@ class Reader:
         )
         return day_row(row) if row else None
 
-    def days(self, first: date, last: date) -> list[DayRow]:
-        """Return the daily prices from `first` to `last`, ascending."""
-        rows = self._connection.query(
-            f"{_DAYS} WHERE date BETWEEN ? AND ? ORDER BY date", [first, last]
-        )
-        return [*map(day_row, rows)]
+    def daily(self, start: int, stop: int, label: str) -> list[TextRow]:
+        """Return the prices of the days whose noon is at `start` or after and before `stop`.
+
+        Args:
+            start: Seconds since 1970 UTC.
+            stop: The same.
+            label: What the price of a day is called whose blocks are those that version 9.1 of
+                the original takes, as far as the stored times of blocks tell.
+
+        Returns:
+            Rows of the columns `store.series.DAILY`, ascending.
+        """
+        return self._connection.query(DAILY_QUERY, [timestamp(start), timestamp(stop), label])
 
     def exchange_gaps(self, since: int) -> tuple[list[WindowGap], list[DayGap]]:
         """Return the rows without an exchange price, ascending, that runs since then stored."""

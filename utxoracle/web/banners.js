@@ -1,6 +1,6 @@
 // What must not be overlooked, above everything else: alerts are read out at once, notices in turn.
 
-import { ageOf, isStale } from "./cards.js";
+import { isStale, stallSeconds } from "./cards.js";
 import { byId, make } from "./dom.js";
 import { clock, duration, moment, percent, usd, whole } from "./format.js";
 
@@ -11,7 +11,7 @@ export function bannersOf(known) {
   const found = [];
   if (known.lost) found.push(lost(known));
   if (known.refused) found.push({ level: "alert", title: "The server can't answer", details: [known.refused] });
-  if (known.empty) found.push({ level: "alert", title: "There is no price yet", details: [known.empty] });
+  if (known.empty) found.push({ level: "alert", title: "Nothing to show", details: [known.empty] });
   if (known.entry) found.push(...aboutEntry(known.entry));
   if (known.health) found.push(...aboutHealth(known.health, known));
   return found;
@@ -19,11 +19,15 @@ export function bannersOf(known) {
 
 export function showBanners(banners) {
   for (const [id, level] of [["alerts", "alert"], ["notices", "notice"]]) {
-    const wanted = banners.filter((banner) => banner.level === level).map(draw);
+    const wanted = banners.filter((banner) => banner.level === level);
     const region = byId(id);
-    // A screen reader reads a banner again whenever it is put there anew.
-    if (region.innerHTML !== make("div", {}, ...wanted.map((one) => one.cloneNode(true))).innerHTML) {
-      region.replaceChildren(...wanted);
+    const lists = [...region.querySelectorAll("ul")];
+    const shown = [...region.querySelectorAll("strong")].map((one) => one.textContent);
+    // A banner that is put there anew is read out again, so only the minutes in it are changed.
+    if (shown.length && shown.join("\n") === wanted.map((banner) => banner.title).join("\n")) {
+      wanted.forEach(({ details }, i) => lists[i].replaceChildren(...items(details)));
+    } else {
+      region.replaceChildren(...wanted.map(draw));
     }
   }
 }
@@ -45,8 +49,8 @@ function* aboutEntry(entry) {
   if (isStale(entry)) {
     yield {
       level: "alert",
-      title: `No block for ${duration(ageOf(entry))}: this price is old`,
-      details: [`The newest block that is known here, ${whole(entry.height)}, is of ${moment(entry.timestamp)}.`],
+      title: `No new block for more than ${duration(stallSeconds)}: this price is old`,
+      details: [`The newest block that is stored, ${whole(entry.height)}, is of ${moment(entry.timestamp)}.`],
     };
   }
   if (entry.diverges) {
@@ -66,7 +70,7 @@ function* aboutHealth(health, { entry, empty }) {
   const checks = health.checks ?? {};
   const told = new Set();
   // These have banners of their own, which say more.
-  if (empty) told.add(checks.snapshot?.detail);
+  if (empty) ["snapshot", "chain", "price"].forEach((name) => told.add(checks[name]?.detail));
   if (entry && isStale(entry)) told.add(checks.chain?.detail);
   if (entry && (!entry.is_valid || entry.diverges)) told.add(checks.price?.detail);
   const reasons = (health.reasons ?? []).filter((reason) => !told.has(reason));
@@ -80,6 +84,14 @@ function* aboutHealth(health, { entry, empty }) {
 }
 
 function draw({ level, title, details }) {
-  const list = make("ul", {}, ...details.map((detail) => make("li", {}, detail)));
+  const list = make("ul", { "aria-live": "off" }, ...items(details));
   return make("div", { class: "banner", "data-level": level }, make("strong", {}, title), list);
+}
+
+const items = (details) => details.map((detail) => make("li", {}, sentence(detail)));
+
+// The server's reasons are written to follow a colon.
+function sentence(text) {
+  const isWhole = /[.!?]$/.test(text);
+  return text.charAt(0).toUpperCase() + text.slice(1) + (isWhole ? "" : ".");
 }

@@ -6,30 +6,28 @@ import { byId, setText } from "./dom.js";
 
 const WINDOW = 144;
 
-const stallSeconds = 60 * Number(document.body.dataset.stallMinutes);
+export const stallSeconds = 60 * Number(document.body.dataset.stallMinutes);
 
-export const ageOf = (entry) => (serverNow() - Date.parse(entry.timestamp)) / 1000;
-
-// Return empty, invalid, stale or ok; the worst that is true.
-export function stateOf(entry) {
-  if (!entry) return "empty";
-  if (!entry.is_valid) return "invalid";
-  return ageOf(entry) > stallSeconds ? "stale" : "ok";
-}
+const ageOf = (entry) => (serverNow() - Date.parse(entry.timestamp)) / 1000;
 
 export const isStale = (entry) => ageOf(entry) > stallSeconds;
+
+// The worst that is true of it.
+function stateOf(entry) {
+  if (!entry.is_valid) return "invalid";
+  return isStale(entry) ? "stale" : "ok";
+}
 
 export function showEntry(entry) {
   setText("price", entry.utxoracle_price === null ? "no price" : usd(entry.utxoracle_price));
   setText("label", entry.label ?? "");
   setText("time", moment(entry.timestamp));
   byId("time").dateTime = entry.timestamp;
-  showReason(entry);
   showExchange(entry);
   setText("confidence", fraction(entry.confidence));
   byId("confidence-meter").style.setProperty("--share", entry.confidence ?? 0);
   setText("height", whole(entry.height));
-  setText("height-note", `from blocks ${whole(entry.height - WINDOW)} to ${whole(entry.height - 1)}`);
+  setText("height-note", `from ${whole(entry.height - WINDOW)} to ${whole(entry.height - 1)}`);
   document.title = entry.is_valid ? `${usd(entry.utxoracle_price)} · utxoracle` : "not valid · utxoracle";
   showAge(entry);
 }
@@ -45,13 +43,6 @@ export function showEmpty() {
   document.body.dataset.state = "empty";
   document.title = "no price yet · utxoracle";
   setText("price", "No price yet");
-  byId("reason").hidden = true;
-}
-
-function showReason(entry) {
-  const reason = byId("reason");
-  reason.hidden = entry.is_valid;
-  reason.textContent = entry.is_valid ? "" : `Don't use this price: ${entry.invalid_reason ?? "it is not valid"}.`;
 }
 
 function showExchange(entry) {

@@ -41,8 +41,12 @@ export const clock = (milliseconds) => `${clockFormat.format(new Date(millisecon
 // A span of time in its two greatest units, which is as much as anybody wants to know of an age.
 export function duration(seconds) {
   const minutes = Math.max(0, Math.floor(seconds / 60));
-  if (minutes < 60) return `${minutes} min`;
-  if (seconds < 2 * DAY) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   const hours = Math.floor(minutes / 60);
-  return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+  if (seconds < 2 * DAY) return withRest(hours, "h", minutes % 60, "min");
+  return withRest(Math.floor(hours / 24), "days", hours % 24, "h");
+}
+
+function withRest(count, unit, rest, smallerUnit) {
+  if (count === 0) return `${rest} ${smallerUnit}`;
+  return rest ? `${count} ${unit} ${rest} ${smallerUnit}` : `${count} ${unit}`;
 }

@@ -48,8 +48,12 @@ function traces(rows, colours) {
     },
     invalidMarks(rows, [...onchain, ...exchange], colours),
     {
-      name: "Difference", x: times, y: percent, yaxis: "y2", mode: "lines", fill: "tozeroy",
-      fillcolor: colours.band, line: { color: colours.soft, width: 1.25 },
+      name: "Difference band", ...band(times, percent, rows.map(() => 0)), yaxis: "y2", mode: "lines",
+      fill: "toself", fillcolor: colours.band, line: { width: 0 }, hoverinfo: "skip",
+    },
+    {
+      name: "Difference", x: times, y: percent, yaxis: "y2", mode: "lines",
+      line: { color: colours.soft, width: 1.25 },
       hovertemplate: "Difference %{y:+.2f} %<extra></extra>",
     },
   ];

@@ -1,15 +1,17 @@
 // Starts the page and keeps it fresh: every minute, as long as somebody looks at it.
 
-import { Refused, Unreachable, ask, download, serverNow, token } from "./api.js";
+import { Refused, Unreachable, ask, serverNow, token } from "./api.js";
 import { bannersOf, showBanners } from "./banners.js";
 import { showAge, showEmpty, showEntry } from "./cards.js";
+import { saveCsv } from "./csv.js";
 import { byId, setText } from "./dom.js";
-import { clock, percent, signedPercent, signedUsd, whole } from "./format.js";
-import { drawHistory, redrawHistory } from "./history.js";
+import { showComparison } from "./figures.js";
+import { clock } from "./format.js";
+import { redrawHistory } from "./history.js";
 import { onThemeChange } from "./plotly.js";
-import { drawPoints, redrawPoints } from "./points.js";
+import { redrawPoints } from "./points.js";
 import { Range } from "./range.js";
-import { showRows } from "./table.js";
+import { awaitHistory, showHistory, showPoints } from "./sections.js";
 
 const EVERY = 60_000;
 const LOST_EVERY = 5_000;
@@ -20,7 +22,6 @@ const UNAVAILABLE = 503;
 
 const known = { entry: null, empty: null, health: null, lost: null, heard: null, refused: null };
 let range = Range.fromSearch(location.search);
-let shownRange = null;
 let round = 0;
 let timer = null;
 
@@ -44,8 +45,10 @@ async function refresh() {
   }
   byId("token-form").hidden = true;
   showNewest(all, latest, health);
-  await Promise.all([showHistory(history, asked), showPoints(points)]);
-  showComparison(comparison);
+  if (!known.empty) {
+    await Promise.all([showHistory(history, asked), showPoints(points, isUsable(points.body))]);
+    if (comparison.body) showComparison(comparison.body);
+  }
   if (!document.hidden) timer = setTimeout(refresh, known.lost ? LOST_EVERY : EVERY);
 }
 
@@ -79,58 +82,14 @@ function showNewest(all, latest, health) {
   showLive();
 }
 
+const isUsable = (points) => known.entry?.height !== points?.height || known.entry.is_valid;
+
 function showLive() {
   const live = byId("live");
   live.hidden = false;
   live.dataset.is = known.lost ? "lost" : "here";
   const heard = known.heard ? clock(known.heard) : "never";
-  setText("live", known.lost ? `Not reached; last heard ${heard}` : `Up to date, ${heard}`);
-}
-
-async function showHistory(answer, asked) {
-  const chart = byId("history-chart");
-  if (answer.error instanceof Refused) {
-    setText("history-note", answer.error.detail);
-  } else if (answer.body && (answer.isNew || shownRange !== asked.search)) {
-    const rows = answer.body;
-    showRows(rows);
-    setText("interval", intervalText(answer.headers.get("X-Interval")));
-    await drawn("history-note", () => drawHistory(rows, asked), rows.length ? "" : "Nothing is stored in this range.");
-    shownRange = asked.search;
-  }
-  chart.setAttribute("aria-busy", "false");
-}
-
-const intervalText = (interval) => (interval ? `one price per ${interval}, times in UTC` : "times in UTC");
-
-async function showPoints(answer) {
-  if (answer.error instanceof Refused) {
-    setText("points-note", answer.error.detail);
-  } else if (answer.isNew) {
-    await drawn("points-note", () => drawPoints(answer.body), "");
-  }
-}
-
-// Draw, and say what there is to say in the place of the chart.
-async function drawn(note, draw, text) {
-  try {
-    await draw();
-    setText(note, text);
-  } catch (error) {
-    setText(note, error.message);
-  }
-}
-
-function showComparison(answer) {
-  const found = answer.body;
-  if (!found) return;
-  const isNone = found.avg_diff === null;
-  setText("avg-diff", isNone ? "–" : `${signedUsd(found.avg_diff)} (${signedPercent(found.avg_diff_percent)})`);
-  setText("avg-abs", percent(found.avg_abs_diff_percent));
-  const extremes = [found.min_diff_percent, found.max_diff_percent].map(signedPercent);
-  setText("extremes", isNone ? "–" : extremes.join(" to "));
-  setText("correlation", found.correlation === null ? "–" : found.correlation.toFixed(4));
-  setText("entries", `${whole(found.valid_entries)} of ${whole(found.total_entries)}`);
+  setText("live", known.lost ? `Not reached; last heard ${heard}` : `Checked at ${heard}`);
 }
 
 function showRange() {
@@ -155,9 +114,9 @@ function openCustom(isOpen) {
 
 function choose(next, { isNew }) {
   range = next;
-  if (isNew) history.pushState(null, "", range.search);
+  if (isNew && range.search !== location.search) history.pushState(null, "", range.search);
   showRange();
-  byId("history-chart").setAttribute("aria-busy", "true");
+  awaitHistory();
   refresh();
 }
 
@@ -165,29 +124,13 @@ function wantToken() {
   const form = byId("token-form");
   const isFirst = form.hidden;
   form.hidden = false;
-  const title = token.get() ? "The server refuses this token" : "This server wants a token";
-  const details = ["Give its bearer token below, and the prices appear."];
-  showBanners([{ level: "alert", title, details }]);
-  setText("history-note", "");
-  setText("points-note", "");
+  const details = ["The prices are shown to those who give it."];
+  const wanted = { level: "notice", title: "This server wants a token", details };
+  const refused = { level: "alert", title: "The server refuses this token", details };
+  showBanners([token.get() ? refused : wanted]);
+  document.body.dataset.state = "locked";
+  known.entry = null;
   if (isFirst) byId("token").focus();
-}
-
-// A link can't carry a token, so the file is fetched, and handed over as if it were linked.
-async function saveCsv(event) {
-  if (!token.get()) return;
-  event.preventDefault();
-  try {
-    const response = await download(byId("csv").getAttribute("href"));
-    const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1];
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await response.blob());
-    link.download = name ?? "utxoracle.csv";
-    link.click();
-    URL.revokeObjectURL(link.href);
-  } catch (error) {
-    setText("csv-note", `This failed: ${error.message}`);
-  }
 }
 
 function tick() {

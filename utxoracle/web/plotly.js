@@ -5,12 +5,15 @@ const SOURCE = new URL("vendor/plotly.min.js", import.meta.url);
 let loading = null;
 
 // Return the library; it is fetched when the first chart is drawn, since the prices come first.
+// Throws an Error when it can't be had; the next call tries again.
 export function plotly() {
-  loading ??= load();
+  loading ??= load().catch((error) => {
+    loading = null;
+    throw error;
+  });
   return loading;
 }
 
-// Raises an Error where the library isn't served.
 async function load() {
   // Plotly carries a library for maps that puts its style sheet into any page it is loaded on. Our
   // policy refuses that, which is an error in the console; there are no maps here.
@@ -22,7 +25,7 @@ async function load() {
       const script = createElement.call(document, "script");
       script.src = SOURCE;
       script.onload = resolve;
-      script.onerror = () => reject(new Error("the charts are missing: this copy was built without Plotly"));
+      script.onerror = () => reject(new Error("The charts can't be drawn: plotly.min.js can't be had."));
       document.head.append(script);
     });
   } finally {
@@ -89,6 +92,5 @@ export function offerReset(library, element, button) {
   });
   button.addEventListener("click", () => {
     library.relayout(element, Object.fromEntries(axes().map((name) => [`${name}.autorange`, true])));
-    element.focus();
   });
 }

@@ -8,23 +8,23 @@ const NARROW = 600;
 
 let drawn = null;
 
-// Draw the answer of /api/prices/points.
-export async function drawPoints(found) {
+// Draw the answer of /api/prices/points; `isValid` tells whether its price is.
+export async function drawPoints(found, isValid) {
   const element = byId("points-chart");
   const library = await plotly();
   const colours = theme();
-  await library.react(element, traces(found, colours), layout(found, colours, element), CONFIG);
+  await library.react(element, traces(found, colours), layout(found, isValid, colours, element), CONFIG);
   element.setAttribute("aria-label", describe(found));
   const [first, last] = [found.blocks[0], found.blocks[found.blocks.length - 1]];
   setText("points-hint", first ? `blocks ${whole(first.height)} to ${whole(last.height)}` : "");
   if (!drawn) offerReset(library, element, byId("points-reset"));
-  if (drawn?.height !== found.height) byId("points-reset").hidden = true;
-  drawn = found;
+  if (drawn?.found.height !== found.height) byId("points-reset").hidden = true;
+  drawn = { found, isValid };
 }
 
 // Draw the same in the colours of now.
 export async function redrawPoints() {
-  if (drawn) await drawPoints(drawn);
+  if (drawn) await drawPoints(drawn.found, drawn.isValid);
 }
 
 function traces(found, colours) {
@@ -34,13 +34,16 @@ function traces(found, colours) {
     marker: { color: colours.dot, size: 3.5, line: { width: 0 } }, hoverinfo: "skip",
   };
   if (price === null) return [dots];
-  const heights = [...found.heights, ...found.blocks.map((block) => block.height)];
-  const ends = [Math.min(...heights), Math.max(...heights) + 1];
   const line = {
-    name: "Price", x: ends, y: [price, price], mode: "lines", line: { color: colours.ink, width: 1.5 },
+    name: "Price", x: ends(found), y: [price, price], mode: "lines", line: { color: colours.ink, width: 1.5 },
     hovertemplate: "Window price %{y:$,.0f}<extra></extra>",
   };
   return [dots, line];
+}
+
+function ends(found) {
+  const heights = [...found.heights, ...found.blocks.map((block) => block.height)];
+  return [Math.min(...heights), Math.max(...heights) + 1];
 }
 
 // Points of a block are spread over its width; in one column they would hide each other.
@@ -55,17 +58,18 @@ function placesInBlocks(heights) {
   });
 }
 
-function layout(found, colours, element) {
+function layout(found, isValid, colours, element) {
   const axis = baseAxis(colours);
+  const [clipmin, clipmax] = ends(found);
   const label = {
-    text: `${usd(found.utxoracle_price)}`, xref: "paper", x: 1, y: found.utxoracle_price, xanchor: "right",
+    text: usd(found.utxoracle_price) + (isValid ? "" : ", not valid"), xref: "paper", x: 1, y: found.utxoracle_price, xanchor: "right",
     yanchor: "bottom", showarrow: false, font: { size: 15, color: colours.ink },
     bgcolor: colours.surface, borderpad: 2,
   };
   return {
     ...baseLayout(colours, `${found.height}`),
     hovermode: false,
-    xaxis: { ...axis, showgrid: false, ...ticks(found.blocks, element.clientWidth < NARROW ? 3 : 7) },
+    xaxis: { ...axis, showgrid: false, autorangeoptions: { clipmin, clipmax }, ...ticks(found.blocks, element.clientWidth < NARROW ? 3 : 7) },
     yaxis: { ...axis, tickprefix: "$", tickformat: ",.0f", nticks: 7 },
     annotations: found.utxoracle_price === null ? [] : [label],
   };

@@ -87,7 +87,7 @@ def requests(path):
     yield place, "nothing=1", {}
     for accepted in ACCEPTED.get(path, ()):
         yield place, "", {"Accept": accepted}
-    yield place, "", {"If-None-Match": "*"}
+    yield place, QUERIES.get(path, [""])[0], {"If-None-Match": "*"}
     if path == STATIC:
         yield place_of(path, fingerprint="old", path="page.css"), "", {}
 

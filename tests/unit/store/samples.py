@@ -17,9 +17,12 @@ from utxoracle.store.rows import (
     RunRow,
     WindowRow,
 )
+from utxoracle.store.series import BY_BLOCK
 
 FIRST_TIME = 1_763_769_600
 FIRST_DAY = date(2025, 11, 22)
+EVER = (0, 2**32)
+"""All moments that a block can be stamped with."""
 
 
 def hash_of(height, branch=""):
@@ -127,3 +130,8 @@ def linked_block(height, tx_count=3000):
         parents=draw.integers(-1, height, count),
         known_from=max(0, height - 200),
     )
+
+
+def stored_windows(reader):
+    """All window prices that are stored, ascending."""
+    return [reader.window(int(height)) for _, height, *_ in reader.series(*EVER, BY_BLOCK)]

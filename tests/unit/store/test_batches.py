@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.unit.store.samples import (
+    EVER,
     EXCHANGE,
-    FIRST_DAY,
     NO_EXCHANGE,
     NO_PRICE,
     batch,
@@ -16,6 +16,7 @@ from tests.unit.store.samples import (
     day_row,
     points,
     run_row,
+    stored_windows,
     window_row,
 )
 from utxoracle.bitcoin.network import REGTEST
@@ -38,12 +39,12 @@ def heights_of(rows):
 
 def stored_heights(database):
     blocks = heights_of(database.reader.blocks_from(0))
-    assert heights_of(database.reader.windows(0, 10**6)) == blocks
+    assert heights_of(stored_windows(database.reader)) == blocks
     return blocks
 
 
 def stored_days(database):
-    return [row.last_height for row in database.reader.days(FIRST_DAY, FIRST_DAY.replace(2030))]
+    return [int(last_height) for _, _, _, last_height, *_ in database.reader.daily(*EVER, "")]
 
 
 def test_what_is_stored_is_read_as_it_was(database):
@@ -76,7 +77,7 @@ def test_numbers_are_stored_to_the_last_bit(database):
         for height, number in enumerate(numbers)
     ]
     database.commit(replace(NOTHING, windows=rows))
-    stored = [row.facts for row in database.reader.windows(0, len(numbers))]
+    stored = [row.facts for row in stored_windows(database.reader)]
     assert [facts.price for facts in stored] == numbers
     assert [facts.deviation for facts in stored] == numbers
 
@@ -165,7 +166,7 @@ def test_exchange_prices_are_filled_in(database):
     )
     filled = {2: replace(gaps[1], exchange=EXCHANGE, diverges=True),
               4: replace(gaps[3], exchange=EXCHANGE, diverges=False)}  # fmt: skip
-    assert database.reader.windows(1, 5) == [filled.get(row.height, row) for row in gaps]
+    assert stored_windows(database.reader) == [filled.get(row.height, row) for row in gaps]
     assert database.reader.day(days[1].date) == replace(days[1], exchange=EXCHANGE, diverges=False)
     assert database.reader.day(days[0].date) == days[0]
 

@@ -11,7 +11,15 @@ from random import Random
 
 import pytest
 
-from tests.unit.store.samples import batch, block_row, day_row, points, run_row, window_row
+from tests.unit.store.samples import (
+    batch,
+    block_row,
+    day_row,
+    points,
+    run_row,
+    stored_windows,
+    window_row,
+)
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
 from utxoracle.store.database import Database, create_database
@@ -60,7 +68,7 @@ def check_revision(reader, revision):
         for height in range(2 * step_number - 1, 2 * step_number + 3)
     }
     assert reader.blocks_from(0) == [block_row(*one) for one in branches.items()]
-    assert reader.windows(0, 10**6) == [window_row(*one) for one in branches.items()]
+    assert stored_windows(reader) == [window_row(*one) for one in branches.items()]
     assert reader.counts().runs == reader.counts().days == revision
     if revision:
         assert reader.points().prices.tolist() == points(max(branches), 20_000).prices.tolist()

@@ -5,6 +5,7 @@ import duckdb
 import pytest
 
 from tests.unit.store.samples import (
+    EVER,
     FIRST_DAY,
     NO_EXCHANGE,
     batch,
@@ -48,7 +49,8 @@ def test_an_empty_database_answers_nothing(empty):
     assert empty.top() is empty.block(1) is empty.first_height() is empty.window(1) is None
     assert empty.latest_window() is empty.latest_day() is empty.day(FIRST_DAY) is None
     assert empty.points() is None
-    assert empty.blocks_from(0) == empty.windows(0, 9) == empty.days(FIRST_DAY, FIRST_DAY) == []
+    assert empty.blocks_from(0) == empty.block_times(0, 9) == empty.daily(*EVER, "label") == []
+    assert empty.window_at(EVER[1]) is None
     assert empty.exchange_gaps(0) == ([], [])
     assert empty.counts() == Counts(0, None, None, 0, 0, None, None, 0, 0, None, None, 0)
 
@@ -63,13 +65,22 @@ def test_blocks_are_found(reader):
     assert reader.block(17) == block_row(17)
     assert reader.block(31) is None
     assert reader.blocks_from(28) == [block_row(height) for height in (28, 29, 30)]
+    assert reader.block_times(29, 40) == [(height, block_row(height).time) for height in (29, 30)]
 
 
 def test_window_prices_are_found(reader):
     assert reader.latest_window() == window_row(30)
     assert reader.window(4) == window_row(4)
     assert reader.window(0) is None
-    assert [row.height for row in reader.windows(4, 7)] == [4, 5, 6, 7]
+
+
+def test_the_price_at_a_moment_is_of_the_newest_block_that_is_stamped_by_then(folder):
+    times = {5: 1000, 6: 3000, 7: 2000}
+    rows = [replace(window_row(height), time=time) for height, time in times.items()]
+    with Database.open(folder, REGTEST) as database:
+        database.commit(replace(batch(5, 7), windows=rows))
+        found = [database.reader.window_at(time) for time in (999, 1000, 1999, 2000, 3000)]
+    assert found == [None, rows[0], rows[0], rows[2], rows[2]]
 
 
 def test_days_are_found(reader):
@@ -80,10 +91,6 @@ def test_days_are_found(reader):
     second = FIRST_DAY + timedelta(days=1)
     assert reader.day(second) == day_row(1, last_height=12)
     assert reader.day(date(2020, 1, 1)) is None
-    assert reader.days(second, second + timedelta(days=1)) == [
-        day_row(1, last_height=12),
-        day_row(2, last_height=14),
-    ]
 
 
 def test_gaps_are_those_that_young_runs_stored_however_old_their_blocks_are(folder):
