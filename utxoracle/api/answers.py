@@ -112,6 +112,8 @@ class Answers:
         response.cache_control = self._cache_control
         if is_known(request, etag):
             response.status = HTTP_NOT_MODIFIED
+            # There is no content that this would be the type of.
+            response.delete_header("Content-Type")
             return True
         return False
 

@@ -8,7 +8,7 @@ from falcon.testing import TestClient
 
 from tests.unit.store.samples import batch
 from utxoracle.api.answers import Answers, _Cache
-from utxoracle.api.problems import add_problems
+from utxoracle.api.problems import NoData, add_problems
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
@@ -30,6 +30,7 @@ class Revision:
     def on_get(self, request, response, way):
         give = self.answers.give if way == "whole" else self.answers.stream
         make = self.whole if way == "whole" else self.pieces
+        response.content_type = "text/plain"
         give(request, response, (way, request.query_string), make)
 
     on_head = on_get
@@ -80,6 +81,7 @@ def test_who_has_the_answer_is_told_so_without_asking_the_snapshot(service, fold
     for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):
         again = service.get(way, If_None_Match=known)
         assert (again.status_code, again.text, again.headers["ETag"]) == (304, "", etag)
+        assert "Content-Type" not in again.headers
     assert service.made == made
     assert service.get(f"{way}?other", If_None_Match=etag).status_code == 200
     commit(folder, 1)
@@ -158,6 +160,21 @@ def test_a_damaged_snapshot_leaves_the_one_before_in_use(service, folder, tmp_pa
     assert "can't be used" in trouble
     commit(folder, 1)
     assert service.answers.read(lambda reader: reader.revision) == (1, None)
+
+
+def test_what_is_not_stored_has_no_etag(service):
+    class Resource:
+        def on_get(self, request, response):
+            service.answers.give(request, response, ("nothing",), self.nothing)
+
+        def nothing(self, reader):
+            raise NoData("nothing yet")
+
+    service.client.app.add_route("/its/nothing", Resource())
+    for _ in range(2):
+        answer = service.get("/its/nothing")
+        assert answer.status_code == 404
+        assert "ETag" not in answer.headers
 
 
 def test_threads_that_ask_while_snapshots_are_published_get_whole_answers(service, folder):
