@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from threading import BoundedSemaphore, Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from falcon import HTTP_NOT_MODIFIED, HTTPServiceUnavailable, Request, Response
 
@@ -18,7 +18,10 @@ FRESH_SECONDS = 60
 """How long an answer may be taken for the newest: snapshots come every ten minutes."""
 
 MOST_CACHED = 16_000_000
-"""Bytes of answers that a worker keeps of one snapshot."""
+"""Bytes that a worker keeps of one snapshot."""
+
+_ENTRY_BYTES = 1000
+"""What keeping an answer takes beside its bytes: many short ones come to something too."""
 
 _MOST_STREAMS = 2
 _LONG_RETRY_SECONDS = 10
@@ -62,11 +65,7 @@ class Answers:
             mark = self._snapshot.mark
             if self._not_modified(request, response, _etag(mark, query)):
                 return
-            body = self._cache.get(mark, query)
-            if body is None:
-                body = make(reader)
-                self._cache.put(mark, query, body)
-        response.data = body
+            response.data = self._cache.get(mark, query, lambda: make(reader))
 
     def stream(
         self, request: Request, response: Response, query: tuple[object, ...], make: MakeLong
@@ -96,6 +95,17 @@ class Answers:
         finally:
             if response.stream is None:
                 stream.close()
+
+    def fact(self, query: tuple[object, ...], ask: Callable[[Reader], T]) -> T:
+        """Return what decides how to answer, and is small; asked once for a snapshot.
+
+        Raises:
+            StorageError: There is no snapshot, or it can't be read.
+        """
+        with self._lock:
+            reader = self._snapshot.reader()
+            found: T = self._cache.get(self._snapshot.mark, query, lambda: ask(reader))
+            return found
 
     def read(self, ask: Callable[[Reader], T]) -> tuple[T, str | None]:
         """Ask the snapshot what is never kept; also return what is wrong with the newest one.
@@ -145,31 +155,32 @@ class _Stream:
 
 
 class _Cache:
-    """Answers of one snapshot, up to a number of bytes; the one not asked for longest goes."""
+    """What was found in one snapshot, up to a number of bytes; what is used least goes first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._mark = ""
         self._bytes = 0
-        self._bodies: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._found: OrderedDict[tuple[object, ...], tuple[Any, int]] = OrderedDict()
 
-    def get(self, mark: str, query: tuple[object, ...]) -> bytes | None:
+    def get(self, mark: str, query: tuple[object, ...], find: Callable[[], Any]) -> Any:
+        """Return what `find` found the first time that it was asked for this."""
         if mark != self._mark:
             self._mark, self._bytes = mark, 0
-            self._bodies.clear()
-        body = self._bodies.get(query)
-        if body is not None:
-            self._bodies.move_to_end(query)
-        return body
-
-    def put(self, mark: str, query: tuple[object, ...], body: bytes) -> None:
-        if mark != self._mark or len(body) > self._most:
-            return
-        self._bodies[query] = body
-        self._bytes += len(body)
+            self._found.clear()
+        if query not in self._found:
+            self._put(query, find())
+        found, _ = self._found[query]
+        self._found.move_to_end(query)
         while self._bytes > self._most:
-            _, gone = self._bodies.popitem(last=False)
-            self._bytes -= len(gone)
+            _, (_, size) = self._found.popitem(last=False)
+            self._bytes -= size
+        return found
+
+    def _put(self, query: tuple[object, ...], found: Any) -> None:
+        size = _ENTRY_BYTES + (len(found) if isinstance(found, bytes) else 0)
+        self._found[query] = found, size
+        self._bytes += size
 
 
 def _etag(mark: str, query: tuple[object, ...]) -> str:

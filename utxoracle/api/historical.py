@@ -41,7 +41,9 @@ class Historical:
         form = answer_format(request, response)
 
         start, stop = asked.bounds
-        extent, _ = self._answers.read(lambda reader: reader.extent(start, stop))
+        extent = self._answers.fact(
+            ("extent", start, stop), lambda reader: reader.extent(start, stop)
+        )
         interval = interval or _usual_interval(asked, extent, now)
         response.set_header("X-Interval", interval)
         if form == CSV:

@@ -198,18 +198,46 @@ def test_threads_that_ask_while_snapshots_are_published_get_whole_answers(servic
 
 
 def test_what_was_not_asked_for_longest_leaves_the_cache():
-    cache = _Cache(10)
-    for name in ("a", "b"):
-        cache.get("mark", (name,))
-        cache.put("mark", (name,), b"12345")
-    assert cache.get("mark", ("a",)) == b"12345"
-    cache.put("mark", ("c",), b"1")
-    assert [cache.get("mark", (name,)) for name in "abc"] == [b"12345", None, b"1"]
-    cache.put("mark", ("d",), b"1" * 11)
-    assert cache.get("mark", ("d",)) is None
-    assert cache.get("mark", ("a",)) == b"12345"
-    assert cache.get("newer", ("a",)) is None
-    assert cache.get("newer", ("c",)) is None
+    cache, found = _Cache(10_000), []
+
+    def get(name, size=3000, mark="mark"):
+        cache.get(mark, (name,), lambda: found.append(name) or b"1" * size)
+
+    def used(*names, **others):
+        found.clear()
+        for name in names:
+            get(name, **others)
+        return found
+
+    assert used("a", "b", "a", "b") == ["a", "b"]
+    assert used("a", "c", "a", "c") == ["c"]
+    assert used("a", "c") == []
+    assert used("b") == ["b"]
+    assert used("huge", size=10_000) == ["huge"]
+    assert used("huge", size=10_000) == ["huge"]
+    assert used("a", "a") == ["a"]
+    assert used("a", "a", mark="newer") == ["a"]
+    assert used("a") == ["a"]
+
+
+def test_many_short_answers_do_not_fill_the_memory():
+    cache = _Cache(100_000)
+    for number in range(1000):
+        cache.get("mark", (number,), lambda: b"1")
+    assert len(cache._found) < 100
+
+
+def test_a_fact_is_asked_once_for_a_snapshot(service, folder):
+    asked = []
+
+    def ask(reader):
+        asked.append(reader.revision)
+        return asked[-1]
+
+    assert [service.answers.fact(("fact",), ask) for _ in range(2)] == [0, 0]
+    commit(folder, 1)
+    assert [service.answers.fact(("fact",), ask) for _ in range(2)] == [1, 1]
+    assert asked == [0, 1]
 
 
 def test_a_stream_that_fails_lets_the_next_one_begin(service):
