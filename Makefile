@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # What `make run` works on; a chain made up on the spot, so that nothing has to be there.
 DEMO_SOURCE := sim:seed=1,days=2
 
-.PHONY: help run test test-long test-node check format bench clean
+.PHONY: help run test test-long test-web test-node check format bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -30,6 +30,9 @@ test: $(VENV)/dev.stamp ## Run the tests, on all cores
 test-long: $(VENV)/dev.stamp ## Run the tests, and kill the main job five times as often
 	UTXORACLE_TEST_KILLS=100 $(BIN)/python -m pytest -n auto --dist loadfile
 
+test-web: $(VENV)/web.stamp ## Test the API with made-up requests, and the page in Chromium
+	$(BIN)/python -m pytest tests/api tests/web
+
 test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded into ~/.cache/utxoracle at first
 	$(BIN)/python -m pytest tests/node
 
@@ -42,7 +45,7 @@ format: $(VENV)/dev.stamp ## Format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/dev.stamp ## Measure; BLOCKS=folder of mainnet blocks, ORIGINAL=path of the original script
+bench: $(VENV)/bench.stamp ## Measure; BLOCKS=folder of mainnet blocks, ORIGINAL=path of the original script
 	BLOCKS="$(BLOCKS)" ORIGINAL="$(ORIGINAL)" $(BIN)/python -m bench
 
 clean: ## Remove the virtual environment and all caches
@@ -55,6 +58,16 @@ $(VENV)/run.stamp: pyproject.toml hatch_build.py | $(BIN)/python
 $(VENV)/dev.stamp: pyproject.toml hatch_build.py | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/run.stamp
+
+# axe-core comes in a package that depends on a browser of its own, which isn't needed.
+$(VENV)/web.stamp: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,web]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps axe-playwright-python
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \

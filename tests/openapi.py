@@ -75,6 +75,7 @@ class Document:
         assert str(status) in operation["responses"], f"{where} isn't documented: {body[:200]!r}"
         promised = self.resolved(operation["responses"][str(status)])
         self._check_headers(where, promised.get("headers", {}), headers)
+        assert status < 400 or "etag" not in headers, where
         if method == "HEAD" or status == 304:
             assert body == b"", where
             return

@@ -35,7 +35,9 @@ MOST_REQUESTS = 25
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    # Where schemathesis is started, it looks for a configuration and leaves what it has found.
+    monkeypatch.chdir(tmp_path)
     return DataFolder(tmp_path / "data")
 
 
@@ -50,8 +52,6 @@ def check(server, *options, without=()):
             "--max-examples", str(MOST_REQUESTS), "--generation-deterministic",
             "--continue-on-failure", "--no-color", *options,
         ],
-        # It reads a configuration from the folder that it is started in.
-        cwd=DOCUMENT.parent,
         capture_output=True,
         text=True,
         check=False,

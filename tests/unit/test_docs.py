@@ -106,10 +106,15 @@ def test_every_example_runs(page, tmp_path):
         for example in EXAMPLES[page]:
             line = example.replace(COOKIE, str(cookie))
             # Others may be listening on the port that is named, or on the usual one.
-            line += " --port 0" if "--serve" in line else ""
+            line += " --port 0" if serves(line) else ""
             for stood_for in PLACES:
                 line = line.replace(stood_for, place)
             run_example(line, tmp_path)
+
+
+def serves(line: str) -> bool:
+    """Tell whether a command goes on until it is interrupted."""
+    return "--serve" in line or line.startswith("utxoracle serve")
 
 
 def run_example(line: str, folder: Path) -> None:
@@ -122,7 +127,7 @@ def run_example(line: str, folder: Path) -> None:
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline(), line
-        if "--serve" in command:
+        if serves(line):
             process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.wait(timeout=60) == 0, line

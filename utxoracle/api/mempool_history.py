@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from operator import itemgetter
 
 from falcon import Request, Response
 
@@ -14,7 +15,8 @@ from utxoracle.store.series import DAILY
 
 _CURRENCY = "USD"
 
-_DAILY = [column.name for column in DAILY]
+_NAMES = [column.name for column in DAILY]
+_needed = itemgetter(*map(_NAMES.index, ("date", "utxoracle_price", "is_valid")))
 
 _LONGEST_AGO = 7 * DAY
 """Seconds that a price of a day may be earlier: so far apart are the oldest that mempool has."""
@@ -78,11 +80,10 @@ def _all_prices(reader: Reader) -> list[_Price]:
 
 def _days(reader: Reader, first: int, last: int) -> list[_Price]:
     """Return the valid prices of the days whose noon is from `first` to `last`, ascending."""
-    rows = (dict(zip(_DAILY, row, strict=True)) for row in reader.daily(first, last + 1, ""))
     return [
-        (midnight(date.fromisoformat(row["date"])) + DAY // 2, float(row["utxoracle_price"]))
-        for row in rows
-        if row["is_valid"] == "true" and row["utxoracle_price"] and row["date"]
+        (midnight(date.fromisoformat(day)) + DAY // 2, float(price))
+        for day, price, is_valid in map(_needed, reader.daily(first, last + 1, ""))
+        if price is not None and is_valid == "true"
     ]
 
 

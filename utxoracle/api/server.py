@@ -1,5 +1,6 @@
 """The server in the foreground: gunicorn with our settings, in this process and its workers."""
 
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from gunicorn.systemd import listen_fds
 
 from utxoracle.api.access import read_token
 from utxoracle.api.log import Log
+from utxoracle.api.worker import ENDING
 from utxoracle.errors import UsageError
 from utxoracle.settings import Settings, variable_of
 
@@ -48,7 +50,9 @@ def serve(
     if not listen_fds(unset_environment=False):
         listener = _listen(settings.api_host, settings.api_port)
         if ready:
-            ready(_url(listener))
+            # Not before gunicorn minds signals: whoever reads the line may send one at once.
+            url = _url(listener)
+            options["when_ready"] = lambda server: ready(url)
         # gunicorn would try five times, and tell each time that the port is in use.
         options["bind"] = f"fd://{listener.detach()}"
     _Server(settings, options).run()
@@ -100,6 +104,14 @@ class _Master(Arbiter):
             self.log.error("not reloaded: %s", error)
         else:
             super().handle_hup()
+
+    def spawn_worker(self) -> Any:
+        """Start a worker, which is to miss no signal: it would be waited for until it is killed."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -48,9 +48,12 @@ def _json(columns: Sequence[Column], parts: Iterable[Rows]) -> Iterator[bytes]:
     yield b"]" if between == "," else b"[]"
 
 
-def _json_values(column: Column, values: Sequence[str | None]) -> list[str]:
+def _json_values(column: Column, values: Sequence[str | None]) -> Sequence[str | None]:
     if column.is_text:
-        return [*map(json.dumps, values)]
+        # All at once is several times as fast as one by one; a line break within them is escaped.
+        return json.dumps(values, separators=("\n", ":"))[1:-1].split("\n")
+    if None not in values:
+        return values
     return ["null" if value is None else value for value in values]
 
 

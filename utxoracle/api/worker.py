@@ -1,6 +1,7 @@
 """A process that answers requests: gunicorn's threads, but for clients that let one wait."""
 
 import os
+import signal
 import socket
 import struct
 from contextlib import suppress
@@ -11,6 +12,7 @@ from selectors import EVENT_READ
 from time import monotonic
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -29,6 +31,9 @@ MOST_HEAD = 32 * 1024
 MOST_WAITING = 256
 """Connections without a request that are kept: new ones, of which the oldest gives way to the
 newest, and as many that have had an answer."""
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Signals that end a worker; kept back until it can take them, where the master does so too."""
 
 _LINGER_SECONDS = 2.0
 _SHOWN = 200
@@ -52,6 +57,12 @@ class _Head:
     received: bytes = b""
 
 
+class _Connection(TConn):
+    def close(self, graceful: bool = False) -> None:
+        """Close at once: to do it gracefully, gunicorn 27 waits in the loop that serves all."""
+        util.close(self.sock)
+
+
 class Worker(ThreadWorker):
     """Gives a connection to a thread only once the head of a request is there.
 
@@ -68,6 +79,11 @@ class Worker(ThreadWorker):
         # gunicorn 23 looks up no more where all its connections are taken, even by idle ones.
         self.max_keepalived = MOST_WAITING
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Begin to take signals, also those that came before."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def run(self) -> None:
         """Serve; a signal wakes the loop, which would look up once in a second otherwise."""
@@ -89,7 +105,7 @@ class Worker(ThreadWorker):
             socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", WRITE_SECONDS, 0)
         )
         self.nr_conns += 1
-        self.enqueue_req(TConn(self.cfg, client, address, listener.getsockname()))
+        self.enqueue_req(_Connection(self.cfg, client, address, listener.getsockname()))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Read a request's head, then let a thread answer it."""
@@ -110,12 +126,16 @@ class Worker(ThreadWorker):
             if head.deadline > now and not ends:
                 break
             self._drop(conn)
-        if ends:
+        if ends and self.alive:
             self.alive = False
+            # The loop turns once more, and waits for whatever comes first.
+            os.write(self.PIPE[1], b".")
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """End as soon as all that was accepted is read; what is read is answered."""
-        self._ends_at = monotonic() + _LINGER_SECONDS
+        # The master says so again and again.
+        if self._ends_at is None:
+            self._ends_at = monotonic() + _LINGER_SECONDS
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """End at once: Python would wait for each thread that writes to a slow client."""

@@ -1,10 +1,11 @@
 """What can be asked of a database, whether it is the live one or a snapshot.
 
-The cost of no question grows with the history, but for the series and the counts. DuckDB answers
-`max` and comparisons with a key from the bounds that it keeps of every 122,880 rows, whereas
-ORDER BY ... LIMIT 1 would read them.
+The cost of no question grows with the history, but for the series, the counts and the price at a
+moment. DuckDB answers `max` and comparisons with a key from the bounds that it keeps of every
+122,880 rows, whereas ORDER BY ... LIMIT 1 would read them.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -165,7 +166,8 @@ class Reader:
         ((entries, valid, *numbers),) = self._connection.query(
             DIFFERENCES_QUERY, [timestamp(start), timestamp(stop)]
         )
-        return Differences(entries, valid, *numbers)
+        # Sums of numbers that are far too great are infinite, and what follows from them is none.
+        return Differences(entries, valid, *(_finite(number) for number in numbers))
 
     def day(self, day: date) -> DayRow | None:
         """Return the price of a day."""
@@ -249,3 +251,7 @@ class Reader:
             raise self._connection.not_ours(f"it records no {key}")
         value: str = row[0]
         return value
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None

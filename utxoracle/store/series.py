@@ -100,18 +100,18 @@ _AMOUNT = "(exchange_price - price)"
 _PERCENT = f"(100 * {_AMOUNT} / price)"
 
 _PRICE = (
-    Column("utxoracle_price", _finite("price")),
-    Column("mempool_price", _finite("exchange_price")),
+    Column("utxoracle_price", "price"),
+    Column("mempool_price", "exchange_price"),
     Column("mempool_timestamp", _rfc3339("exchange_time"), is_text=True),
     Column("mempool_reason", "exchange_reason", is_text=True),
-    Column("diff_amount", _finite(_AMOUNT)),
+    Column("diff_amount", _AMOUNT),
     Column("diff_percent", _finite(_PERCENT)),
     Column("diverges", "diverges"),
-    Column("confidence", _finite("confidence")),
+    Column("confidence", "confidence"),
     Column("is_valid", "is_valid"),
     Column("invalid_reason", "invalid_reason", is_text=True),
     Column("rough_price", "rough_price"),
-    Column("deviation", _finite("deviation")),
+    Column("deviation", "deviation"),
     Column("tx_count", "tx_count"),
     Column("outputs", "outputs"),
     Column("points", "points"),
@@ -199,6 +199,9 @@ ORDER BY date
 EXTENT_QUERY = f"SELECT count(*), min(time), max(time) {_RANGE}"
 """Gives the values of `Extent`, from moment $1 on and before $2."""
 
+# What is far too great makes the correlation fail in DuckDB 1.5, and the whole answer with it.
+_COMPARED = f"is_valid AND isfinite({_AMOUNT}) AND greatest(price, exchange_price) < 1e100"
+
 # The correlation of what doesn't vary is NaN, or noise.
 DIFFERENCES_QUERY = f"""
 SELECT count(*), count(amount), avg(amount), max(amount), min(amount),
@@ -207,8 +210,8 @@ SELECT count(*), count(amount), avg(amount), max(amount), min(amount),
     THEN greatest(-1, least(1, corr(exchange, on_chain))) END
 FROM (
     SELECT CASE WHEN is_valid THEN {_AMOUNT} END AS amount, 100 * amount / price AS percent,
-        CASE WHEN amount IS NOT NULL THEN price END AS on_chain,
-        CASE WHEN amount IS NOT NULL THEN exchange_price END AS exchange
+        CASE WHEN {_COMPARED} THEN price END AS on_chain,
+        CASE WHEN {_COMPARED} THEN exchange_price END AS exchange
     {_RANGE}
 )
 """  # noqa: S608

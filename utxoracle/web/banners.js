@@ -5,11 +5,12 @@ import { byId, make } from "./dom.js";
 import { clock, duration, moment, percent, usd, whole } from "./format.js";
 
 // Return the banners for what is known, the most serious first.
-// `known` holds: entry (the newest price or null), empty (why there is none), health, lost (why
-// the server wasn't reached), heard (when it last was, in milliseconds), refused.
+// `known` holds: entry (the newest price or null), empty (why there is none), health, isLost
+// (whether the server can't be reached), heard (when it last was, in milliseconds), refused (why
+// it doesn't answer).
 export function bannersOf(known) {
   const found = [];
-  if (known.lost) found.push(lost(known));
+  if (known.isLost) found.push(lost(known));
   if (known.refused) found.push({ level: "alert", title: "The server can't answer", details: [known.refused] });
   if (known.empty) found.push({ level: "alert", title: "Nothing to show", details: [known.empty] });
   if (known.entry) found.push(...aboutEntry(known.entry));
@@ -32,8 +33,8 @@ export function showBanners(banners) {
   }
 }
 
-function lost({ lost: why, heard, entry }) {
-  const details = [`It doesn't answer (${why}). It is asked again and again.`];
+function lost({ heard, entry }) {
+  const details = ["It doesn't answer; this page keeps asking it."];
   if (entry && heard) details.push(`What is shown here is of ${clock(heard)} and may be out of date.`);
   return { level: "alert", title: "The server can't be reached", details };
 }

@@ -1,7 +1,7 @@
 // The newest price and what stands beside it. No price that isn't valid looks as if it were.
 
 import { serverNow } from "./api.js";
-import { duration, fraction, moment, signedPercent, signedUsd, usd, whole } from "./format.js";
+import { NONE, duration, fraction, moment, signedPercent, signedUsd, usd, whole } from "./format.js";
 import { byId, setText } from "./dom.js";
 
 const WINDOW = 144;
@@ -25,6 +25,7 @@ export function showEntry(entry) {
   byId("time").dateTime = entry.timestamp;
   showExchange(entry);
   setText("confidence", fraction(entry.confidence));
+  byId("confidence-meter").hidden = entry.confidence === null;
   byId("confidence-meter").style.setProperty("--share", entry.confidence ?? 0);
   setText("height", whole(entry.height));
   setText("height-note", `from ${whole(entry.height - WINDOW)} to ${whole(entry.height - 1)}`);
@@ -36,6 +37,7 @@ export function showEntry(entry) {
 export function showAge(entry) {
   byId("age-card").hidden = false;
   setText("age", duration(ageOf(entry)));
+  setText("age-note", `stale after ${duration(stallSeconds)}`);
   document.body.dataset.state = stateOf(entry);
 }
 
@@ -49,7 +51,7 @@ function showExchange(entry) {
   setText("exchange", usd(entry.mempool_price));
   setText("exchange-note", entry.mempool_price === null ? entry.mempool_reason ?? "" : "at the time of the block");
   if (entry.diff_amount === null) {
-    setText("difference", "–");
+    setText("difference", NONE);
     setText("difference-note", "nothing to compare");
     return;
   }

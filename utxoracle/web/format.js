@@ -1,6 +1,6 @@
 // How numbers and times are written, everywhere on the page.
 
-const NONE = "–";
+export const NONE = "–";
 const MINUS = "\u2212";
 const DAY = 86_400;
 
@@ -17,6 +17,9 @@ const percentFormat = new Intl.NumberFormat("en-US", {
 const signedPercentFormat = new Intl.NumberFormat("en-US", {
   minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero",
 });
+const coefficientFormat = new Intl.NumberFormat("en-US", {
+  minimumFractionDigits: 4, maximumFractionDigits: 4,
+});
 const timeFormat = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
 });
@@ -31,6 +34,8 @@ export const usd = (value) => orNone(value, (found) => usdFormat.format(found));
 export const signedUsd = (value) => orNone(value, (found) => withMinus(signedUsdFormat.format(found)));
 export const whole = (value) => orNone(value, (found) => wholeFormat.format(found));
 export const fraction = (value) => orNone(value, (found) => withMinus(percentFormat.format(found)));
+export const coefficient = (value) =>
+  orNone(value, (found) => withMinus(coefficientFormat.format(found)));
 export const percent = (value) => orNone(value, (found) => `${percentFormat.format(found)}\u00a0%`);
 export const signedPercent = (value) =>
   orNone(value, (found) => `${withMinus(signedPercentFormat.format(found))}\u00a0%`);

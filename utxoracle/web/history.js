@@ -106,6 +106,7 @@ function layout(rows, range, colours, element) {
   return {
     ...baseLayout(colours, range.search),
     hovermode: "x unified",
+    hoversubplots: "axis",
     xaxis: {
       ...axis, type: "date", hoverformat: "%-d %b %Y, %H:%M UTC", anchor: "y2", showgrid: false,
       nticks: isNarrow ? 4 : 8, showspikes: true, spikemode: "across", spikethickness: 1,

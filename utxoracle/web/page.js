@@ -5,7 +5,7 @@ import { bannersOf, showBanners } from "./banners.js";
 import { showAge, showEmpty, showEntry } from "./cards.js";
 import { saveCsv } from "./csv.js";
 import { byId, setText } from "./dom.js";
-import { showComparison } from "./figures.js";
+import { awaitComparison, showComparison } from "./figures.js";
 import { clock } from "./format.js";
 import { redrawHistory } from "./history.js";
 import { onThemeChange } from "./plotly.js";
@@ -20,7 +20,7 @@ const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;
 const UNAVAILABLE = 503;
 
-const known = { entry: null, empty: null, health: null, lost: null, heard: null, refused: null };
+const known = { entry: null, empty: null, health: null, isLost: false, heard: null, refused: null };
 let range = Range.fromSearch(location.search);
 let round = 0;
 let timer = null;
@@ -49,7 +49,7 @@ async function refresh() {
     await Promise.all([showHistory(history, asked), showPoints(points, isUsable(points.body))]);
     if (comparison.body) showComparison(comparison.body);
   }
-  if (!document.hidden) timer = setTimeout(refresh, known.lost ? LOST_EVERY : EVERY);
+  if (!document.hidden) timer = setTimeout(refresh, known.isLost ? LOST_EVERY : EVERY);
 }
 
 async function settled(path, alsoFine) {
@@ -62,9 +62,8 @@ async function settled(path, alsoFine) {
 }
 
 function showNewest(all, latest, health) {
-  const unreached = all.find((one) => one.error instanceof Unreachable);
-  known.lost = unreached ? unreached.error.message : null;
-  if (!unreached) known.heard = serverNow();
+  known.isLost = all.some((one) => one.error instanceof Unreachable);
+  if (!known.isLost) known.heard = serverNow();
   if (latest.body) {
     Object.assign(known, { entry: latest.body, empty: null, refused: null });
     showEntry(latest.body);
@@ -87,9 +86,9 @@ const isUsable = (points) => known.entry?.height !== points?.height || known.ent
 function showLive() {
   const live = byId("live");
   live.hidden = false;
-  live.dataset.is = known.lost ? "lost" : "here";
+  live.dataset.is = known.isLost ? "lost" : "here";
   const heard = known.heard ? clock(known.heard) : "never";
-  setText("live", known.lost ? `Not reached; last heard ${heard}` : `Checked at ${heard}`);
+  setText("live", known.isLost ? `Not reached; last heard ${heard}` : `Checked at ${heard}`);
 }
 
 function showRange() {
@@ -116,7 +115,8 @@ function choose(next, { isNew }) {
   range = next;
   if (isNew && range.search !== location.search) history.pushState(null, "", range.search);
   showRange();
-  awaitHistory();
+  awaitHistory(range);
+  awaitComparison();
   refresh();
 }
 

@@ -13,7 +13,8 @@ export async function drawPoints(found, isValid) {
   const element = byId("points-chart");
   const library = await plotly();
   const colours = theme();
-  await library.react(element, traces(found, colours), layout(found, isValid, colours, element), CONFIG);
+  const isNarrow = element.clientWidth < NARROW;
+  await library.react(element, traces(found, colours, isNarrow), layout(found, isValid, colours, isNarrow), CONFIG);
   element.setAttribute("aria-label", describe(found));
   const [first, last] = [found.blocks[0], found.blocks[found.blocks.length - 1]];
   setText("points-hint", first ? `blocks ${whole(first.height)} to ${whole(last.height)}` : "");
@@ -27,11 +28,11 @@ export async function redrawPoints() {
   if (drawn) await drawPoints(drawn.found, drawn.isValid);
 }
 
-function traces(found, colours) {
+function traces(found, colours, isNarrow) {
   const price = found.utxoracle_price;
   const dots = {
     name: "Points", x: placesInBlocks(found.heights), y: found.prices, mode: "markers",
-    marker: { color: colours.dot, size: 3.5, line: { width: 0 } }, hoverinfo: "skip",
+    marker: { color: colours.dot, size: isNarrow ? 2.5 : 3.5, line: { width: 0 } }, hoverinfo: "skip",
   };
   if (price === null) return [dots];
   const line = {
@@ -58,7 +59,7 @@ function placesInBlocks(heights) {
   });
 }
 
-function layout(found, isValid, colours, element) {
+function layout(found, isValid, colours, isNarrow) {
   const axis = baseAxis(colours);
   const [clipmin, clipmax] = ends(found);
   const label = {
@@ -69,7 +70,7 @@ function layout(found, isValid, colours, element) {
   return {
     ...baseLayout(colours, `${found.height}`),
     hovermode: false,
-    xaxis: { ...axis, showgrid: false, autorangeoptions: { clipmin, clipmax }, ...ticks(found.blocks, element.clientWidth < NARROW ? 3 : 7) },
+    xaxis: { ...axis, showgrid: false, autorangeoptions: { clipmin, clipmax }, ...ticks(found.blocks, isNarrow ? 3 : 7) },
     yaxis: { ...axis, tickprefix: "$", tickformat: ",.0f", nticks: 7 },
     annotations: found.utxoracle_price === null ? [] : [label],
   };

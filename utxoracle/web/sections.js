@@ -9,9 +9,12 @@ import { showRows } from "./table.js";
 let drawnRange = null;
 let arePointsDrawn = false;
 
-// Say that the chart of another range is on its way.
-export function awaitHistory() {
+// Say that the chart of a range is on its way, if it is another one than is shown.
+export function awaitHistory(range) {
+  if (drawnRange === range.search) return;
+  drawnRange = null;
   byId("history-chart").setAttribute("aria-busy", "true");
+  showRows([]);
 }
 
 export async function showHistory(answer, range) {

@@ -8,7 +8,7 @@ const MOST_ROWS = 100;
 export function showRows(rows) {
   const newest = rows.slice(-MOST_ROWS).reverse();
   byId("rows").replaceChildren(...newest.map(tableRow));
-  const count = rows.length > MOST_ROWS ? `The newest ${MOST_ROWS} of ${whole(rows.length)} rows` : "All rows";
+  const count = rows.length > MOST_ROWS ? `The newest ${MOST_ROWS} of ${whole(rows.length)} rows` : "The rows";
   setText("rows-caption", `${count} of the range`);
 }
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import falcon.inspect
@@ -26,8 +25,8 @@ GUIDE = Path(__file__).parents[3] / "docs" / "api.md"
 STATIC = "/static/{fingerprint}/{path}"
 RANGES = ["/api/prices/historical", "/api/prices/comparison", "/api/prices/daily"]
 
-ELSEWHERE = {"405", "414", "431", "500"}
-"""Answers to other methods, of the server, and of defects: no request of this list gets them."""
+ELSEWHERE = {"401", "405", "414", "431", "500"}
+"""Answers where a token is set, to other methods, of the server, and of defects."""
 
 QUERIES = {
     "/api/prices/historical": [
@@ -38,7 +37,11 @@ QUERIES = {
         "format=json",
         "from=2020-01-01&to=2020-01-02",
     ],
-    "/api/prices/comparison": ["from=2026-01-31&to=2026-02-01", "from=2020-01-01&to=2020-01-02"],
+    "/api/prices/comparison": [
+        "from=2026-01-31&to=2026-02-01",
+        "from=2026-01-31",
+        "from=2020-01-01&to=2020-01-02",
+    ],
     "/api/prices/daily": ["from=2026-01-29&to=2026-02-01", "days=36500&format=csv"],
     "/api/prices/at": [
         *(f"height={height}" for height in range(EXAMPLE_HEIGHT - 7, EXAMPLE_HEIGHT)),
@@ -66,14 +69,32 @@ ACCEPTED = {
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    folder = DataFolder(tmp_path_factory.mktemp("filled") / "data")
-    fill(folder)
-    return folder
+    """A data folder that holds prices of each kind."""
+    path = tmp_path_factory.mktemp("filled") / "data"
+    fill(DataFolder(path))
+    return path
 
 
-def client_of(folder, **settings):
-    app = create_app(replace(Settings(data_dir=folder.path, network="regtest"), **settings))
-    return TestClient(app)
+@pytest.fixture(scope="module")
+def client(filled):
+    return client_of(filled)
+
+
+@pytest.fixture(scope="module")
+def clients(client, empty_store, filled):
+    """Of a data folder with prices, of one without, and of none at all."""
+    return [client, client_of(empty_store), client_of(filled.with_name("missing"))]
+
+
+@pytest.fixture(scope="module")
+def locked_client(filled):
+    token = filled.with_name("token")
+    token.write_text("0123456789abcdef")
+    return client_of(filled, api_token_file=token, api_open="none")
+
+
+def client_of(path, **settings):
+    return TestClient(create_app(Settings(data_dir=path, **settings)))
 
 
 def requests(path):
@@ -101,10 +122,9 @@ def answers(client, path, method):
         yield answer
 
 
-def test_the_document_has_the_routes_that_there_are():
-    app = create_app(Settings(data_dir=Path("/nowhere")))
+def test_the_document_has_the_routes_that_there_are(client):
     routes = {}
-    for route in falcon.inspect.inspect_app(app).routes:
+    for route in falcon.inspect.inspect_app(client.app).routes:
         path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
         routes[path] = {one.method for one in route.methods if not one.internal}
     documented = {
@@ -115,45 +135,42 @@ def test_the_document_has_the_routes_that_there_are():
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_every_answer_is_as_promised_and_every_promise_is_kept(path, method, filled, folder):
-    missing = DataFolder(folder.path.parent / "missing")
-    seen = set()
-    for store in (filled, folder, missing):
-        for answer in answers(client_of(store), path, method):
-            seen.add((str(answer.status_code), answer.headers.get("Content-Type")))
+def test_every_answer_is_as_promised_and_every_promise_is_kept(path, method, clients):
+    seen = {
+        (str(answer.status_code), answer.headers.get("Content-Type"))
+        for client in clients
+        for answer in answers(client, path, method)
+    }
     statuses = {status for status, _ in seen}
     promised = PATHS[path][method]["responses"]
-    assert {*promised} - ELSEWHERE - {"401"} == statuses - {"401"}
+    assert statuses == {*promised} - ELSEWHERE
     kinds = {kind.partition(";")[0] for status, kind in seen if status == "200"}
     if path != STATIC:
         assert kinds == {*document().resolved(promised["200"])["content"]}
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_where_a_token_is_wanted_its_lack_is_answered_as_promised(path, filled, tmp_path):
-    token = tmp_path / "token"
-    token.write_text("0123456789abcdef")
-    client = client_of(filled, api_token_file=token, api_open="none")
+def test_where_a_token_is_wanted_its_lack_is_answered_as_promised(path, locked_client):
     for method in METHODS:
-        assert {answer.status_code for answer in answers(client, path, method)} == {401}
+        assert {answer.status_code for answer in answers(locked_client, path, method)} == {401}
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_another_method_is_answered_as_promised(path, filled):
+def test_another_method_is_answered_as_promised(path, client):
     place = place_of(path, fingerprint="a", path="b")
-    answer = client_of(filled).simulate_post(place)
+    answer = client.simulate_post(place)
     lower = {name.lower(): value for name, value in answer.headers.items()}
     assert answer.status_code == 405
     document().check("GET", path, 405, lower, answer.content)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_parameters_are_those_that_are_taken(path, filled):
+def test_the_parameters_are_those_that_are_taken(path, client):
     """What is refused says which parameters there are."""
     if "{" in path:
         return
     names = document().parameters(path)
-    refusal = client_of(filled).simulate_get(path, query_string="nothing=1")
+    refusal = client.simulate_get(path, query_string="nothing=1")
     if "400" in PATHS[path]["get"]["responses"]:
         taken = refusal.json["error"]["detail"].partition("there are: ")[2]
         assert taken == (", ".join(names) or "none")
@@ -164,8 +181,7 @@ def test_the_parameters_are_those_that_are_taken(path, filled):
 @pytest.mark.parametrize(
     ("path", "name"), [(path, name) for path in PATHS for name in document().parameters(path)]
 )
-def test_a_parameter_takes_what_the_document_says_and_nothing_else(path, name, filled):
-    client = client_of(filled)
+def test_a_parameter_takes_what_the_document_says_and_nothing_else(path, name, client):
     parameter = document().parameters(path)[name]
     schema = parameter["schema"]
     good = [example["value"] for example in parameter["examples"].values()]
@@ -182,20 +198,23 @@ def test_a_parameter_takes_what_the_document_says_and_nothing_else(path, name, f
         answer = client.simulate_get(path, params={name: value})
         assert answer.status_code == 200, (value, answer.text)
     for value in bad:
-        assert client.simulate_get(path, params={name: value}).status_code == 400, value
+        answer = client.simulate_get(path, params={name: value})
+        assert answer.status_code == 400, value
+        if "enum" in schema:
+            # The refusal names what would do: what the document leaves out shows here.
+            choices = ", ".join(schema["enum"])
+            assert f" one of {choices}, not " in answer.json["error"]["detail"]
 
 
 @pytest.mark.parametrize("path", RANGES)
-def test_the_default_is_the_one_that_is_taken(path, filled):
-    client = client_of(filled)
+def test_the_default_is_the_one_that_is_taken(path, client):
     default = document().parameters(path)["days"]["schema"]["default"]
     named = client.simulate_get(path, params={"days": default})
     assert client.simulate_get(path).content == named.content
 
 
 @pytest.mark.parametrize("path", ["/api/prices/historical", "/api/prices/daily"])
-def test_csv_has_the_columns_that_json_has(path, filled):
-    client = client_of(filled)
+def test_csv_has_the_columns_that_json_has(path, client):
     item = document().resolved(PATHS[path]["get"]["responses"]["200"])
     schema = document().resolved(item["content"]["application/json"]["schema"]["items"])
     header = client.simulate_get(path, params={"format": "csv"}).text.partition("\r\n")[0]
@@ -228,8 +247,7 @@ def test_nothing_in_the_document_is_without_use():
             assert used or kind == "securitySchemes", f"{kind}/{name}"
 
 
-def test_the_document_is_served_with_the_version_of_the_program(filled):
-    client = client_of(filled)
+def test_the_document_is_served_with_the_version_of_the_program(client):
     answer = client.simulate_get("/openapi.json")
     expected = json.loads(DOCUMENT.read_bytes())
     expected["info"]["version"] = utxoracle.__version__
@@ -275,8 +293,7 @@ def test_the_answers_that_the_guide_shows_are_of_their_schemas(path):
         assert document().faults(schema, json.loads(text)) == []
 
 
-def test_what_the_guide_asks_is_answered(filled):
-    client = client_of(filled)
+def test_what_the_guide_asks_is_answered(client):
     asked = re.findall(
         r"^curl .*?http://127\.0\.0\.1:8000([^\s'?]+)\??([^\s']*)", GUIDE.read_text(), re.MULTILINE
     )
@@ -284,6 +301,12 @@ def test_what_the_guide_asks_is_answered(filled):
     for path, query in asked:
         answer = client.simulate_get(path, query_string=query)
         assert answer.status_code == 200, (path, query, answer.text)
+
+
+def test_the_guide_names_every_metric(client):
+    metrics = re.findall(r"^# HELP (\w+)", client.simulate_get("/metrics").text, re.MULTILINE)
+    assert len(metrics) > 20
+    assert {*metrics} == {*re.findall(r"`(utxoracle_\w+)[`{]", chapters()["/metrics"])}
 
 
 def test_the_guide_names_every_status():

@@ -130,6 +130,13 @@ def test_a_price_of_a_day_counts_for_a_week(folder):
         assert answer.json["prices"] == expected
 
 
+def test_a_window_from_before_the_last_day_is_not_the_newest_price(folder):
+    with Database.open(folder, REGTEST) as database:
+        database.commit(batch(1, 1, days=DAYS[:1]))
+    publish(folder)
+    assert client_of(folder).simulate_get(PLACE).json["prices"] == [DAY_1]
+
+
 def test_times_that_jump_back_never_give_a_later_price(folder):
     rows = batch(1, 3)
     windows = [window(1), replace(window(2), time=block_row(2).time + 3000), window(3, INVALID)]

@@ -18,10 +18,10 @@ from utxoracle.store.folder import DataFolder
 GET = b"GET /api/prices/latest HTTP/1.1\r\nHost: me\r\n"
 HALF = GET + b"X-Half: "
 
-# The real worker, in a hurry; and an application with a long answer.
-HURRY = """
+# The real worker with other limits, and an application with a long answer.
+LIMITED = """
 from utxoracle.api import worker
-worker.HEAD_SECONDS = worker.WRITE_SECONDS = 1
+worker.{name} = {value}
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"x" * 1_000_000] * 50
@@ -41,15 +41,16 @@ def server(folder):
         yield server
 
 
-@pytest.fixture(scope="module")
-def hasty(folder, tmp_path_factory):
-    place = tmp_path_factory.mktemp("hurry")
-    (place / "hurry.py").write_text(HURRY)
+@pytest.fixture
+def limited(folder, tmp_path, request):
+    """A server of one worker with one limit changed: its name and its value."""
+    name, value = request.param
+    (tmp_path / "limited.py").write_text(LIMITED.format(name=name, value=value))
     command = (sys.executable, "-m", "gunicorn", "-c", "python:utxoracle.api.gunicorn_conf")
-    with served(
-        folder, workers=1, command=(*command, "--pythonpath", str(place), "hurry:app")
-    ) as server:
+    command += ("--pythonpath", str(tmp_path), "limited:app")
+    with served(folder, workers=1, command=command) as server:
         yield server
+        assert "Traceback" not in server.stderr()
 
 
 @contextmanager
@@ -158,29 +159,45 @@ def test_a_body_is_not_read_and_keeps_nobody_waiting(server, status, sent):
 
 
 def test_idle_and_half_sent_requests_do_not_keep_others_waiting(server):
-    with ExitStack() as stack:
-        for number in range(200):
+    with ExitStack() as stack, at_once():
+        # More than there are threads, fewer than the files that a process mostly may open.
+        for number in range(600):
             client = stack.enter_context(connected(server))
-            client.sendall(HALF if number % 2 else b"")
-        begin = time.monotonic()
+            client.sendall(HALF if number % 3 else b"")
         for _ in range(50):
             assert server.get()[0] == 404
-        # Generous: where each of them holds up a thread, it takes for ever.
-        assert time.monotonic() - begin < 8
 
 
-def test_more_idle_connections_than_are_kept_do_not_keep_others_out(hasty):
+def test_who_does_not_close_a_connection_does_not_keep_others_waiting(server):
+    with ExitStack() as stack, at_once():
+        for _ in range(20):
+            client = stack.enter_context(connected(server))
+            client.sendall(GET.replace(b"1.1", b"1.0") + b"\r\n")
+            assert parse(read_all(client))[0] == 404
+
+
+@contextmanager
+def at_once():
+    """Check that what is done took no more than a busy machine needs: where others are waited
+    for, it takes at least ten seconds."""
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < 9
+
+
+@pytest.mark.parametrize("limited", [("MOST_WAITING", 50)], indirect=True)
+def test_the_longest_idle_connection_makes_room_for_a_new_one(limited):
     with ExitStack() as stack:
-        clients = [stack.enter_context(connected(hasty)) for _ in range(900)]
-        with connected(hasty) as client:
-            client.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
-            assert client.recv(100).startswith(b"HTTP/1.")
-        clients[0].settimeout(SECONDS)
-        assert clients[0].recv(1) == b""
+        first, *_ = [stack.enter_context(connected(limited)) for _ in range(51)]
+        # It would have had ten seconds.
+        first.settimeout(5)
+        assert first.recv(1) == b""
+        assert limited.get()[0] == 200
 
 
-def test_who_does_not_finish_a_request_is_cut(hasty):
-    with connected(hasty) as idle, connected(hasty) as half:
+@pytest.mark.parametrize("limited", [("HEAD_SECONDS", 1)], indirect=True)
+def test_who_does_not_finish_a_request_is_cut(limited):
+    with connected(limited) as idle, connected(limited) as half:
         half.sendall(HALF)
         status, headers, body = parse(read_all(half))
         assert (status, headers["connection"]) == (408, "close")
@@ -188,31 +205,34 @@ def test_who_does_not_finish_a_request_is_cut(hasty):
         assert idle.recv(1) == b""
 
 
-def test_who_does_not_read_the_answer_is_cut(hasty):
-    with connected(hasty) as client:
-        before = len(re.findall("GET /unread", hasty.stderr()))
+@pytest.mark.parametrize("limited", [("WRITE_SECONDS", 1)], indirect=True)
+def test_who_does_not_read_the_answer_is_cut(limited):
+    with connected(limited) as client:
         client.sendall(b"GET /unread HTTP/1.1\r\n\r\n")
-        wait_for(lambda: len(re.findall("GET /unread", hasty.stderr())) > before)
-        with pytest.raises(ConnectionError) if False else ExitStack():
-            assert len(read_all(client)) < 50_000_000
-    assert "Traceback" not in hasty.stderr()
+        wait_for(lambda: "GET /unread" in limited.stderr())
+        assert len(read_all(client)) < 50_000_000
 
 
 def test_each_request_is_one_line_without_secrets(server):
-    with connected(server) as client:
-        client.sendall(
-            b"GET /log\x1b[31m\xff?days=7 HTTP/1.1\r\nAuthorization: Bearer open-sesame\r\n"
-            b"Connection: close\r\n\r\n"
-        )
-        read_all(client)
+    server.get("/log'%1b%0a?days=7", Authorization="Bearer open-sesame")
     wait_for(lambda: "/log" in server.stderr())
     (line,) = [line for line in server.stderr().splitlines() if "/log" in line]
     assert re.fullmatch(
-        r"[0-9-]{10}T[0-9:]{8}Z utxoracle: 127\.0\.0\.1 GET /log\\x1b\[31m\\xff\?days=7 404 "
+        r"[0-9-]{10}T[0-9:]{8}Z utxoracle: 127\.0\.0\.1 GET /log'%1b%0a\?days=7 404 "
         r"[0-9]+ bytes [0-9.]+ ms",
         line,
     )
     assert "open-sesame" not in server.stderr()
+
+
+def test_nobody_writes_to_the_terminal_of_who_reads_the_log(server):
+    with connected(server) as client:
+        # gunicorn 23 takes it for a request, later ones don't.
+        client.sendall(b"GET /odd\x1b[31m\xff HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert parse(read_all(client))[0] in (400, 404)
+    wait_for(lambda: "/odd" in server.stderr())
+    assert "/odd\\x1b[31m" in server.stderr()
+    assert "\x1b" not in server.stderr()
 
 
 def test_nothing_of_all_that_was_a_defect(server):

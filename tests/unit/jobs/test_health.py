@@ -1,6 +1,6 @@
 from contextlib import closing
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -131,6 +131,19 @@ def test_what_makes_the_price_unreliable_is_an_error_with_its_reason(name, told,
             "price",
             found(replace(STORED, window=replace(window_row(TOP), facts=NO_PRICE))),
             "the price of block 300 is not valid: too few points",
+        ),
+        (
+            "price",
+            found(
+                replace(
+                    STORED,
+                    window=replace(
+                        window_row(TOP),
+                        facts=replace(facts(), is_valid=False, invalid_reason="it jumps"),
+                    ),
+                )
+            ),
+            "the price of block 300 is not valid: it jumps",
         ),
         (
             "price",
@@ -276,20 +289,24 @@ def test_the_newest_rows_are_read(folder):
     assert stored.missing_days == ()
 
 
+def dates(numbers):
+    return tuple(FIRST_DAY + timedelta(days=number) for number in numbers)
+
+
 def test_days_without_a_price_are_missing_where_their_blocks_are_stored_and_final(folder):
     assert FIRST_TIME % 86_400 == 0
-    store(folder, batch(100, 10 * 144 + 6))
-    # Day 0 isn't stored from its beginning; of the ten others seven are looked at.
-    assert stored_in(folder).missing_days == tuple(day.date for day in days_of(3, 10))
-    store(folder, batch(10 * 144 + 7, 10 * 144 + 7, days=days_of(1, 5)))
-    assert stored_in(folder).missing_days == tuple(day.date for day in days_of(5, 10))
+    store(folder, batch(100, 10 * 144 + 5))
+    # Day 0 isn't stored from its beginning, day 9 isn't final; of the others seven are looked at.
+    assert stored_in(folder).missing_days == dates(range(2, 9))
+    store(folder, batch(10 * 144 + 6, 10 * 144 + 6, days=days_of(1, 5)))
+    assert stored_in(folder).missing_days == dates(range(5, 10))
 
 
 def test_a_day_is_not_missing_before_six_blocks_follow_it(folder):
     store(folder, batch(1, 2 * 144 + 5))
     assert stored_in(folder).missing_days == ()
     store(folder, batch(2 * 144 + 6, 2 * 144 + 6))
-    assert stored_in(folder).missing_days == (FIRST_DAY.replace(day=FIRST_DAY.day + 1),)
+    assert stored_in(folder).missing_days == dates([1])
 
 
 def test_a_day_without_blocks_lacks_nothing(folder):
@@ -300,7 +317,7 @@ def test_a_day_without_blocks_lacks_nothing(folder):
         for block in rows.blocks
     ]
     store(folder, replace(rows, blocks=blocks))
-    assert stored_in(folder).missing_days == (date(2025, 11, 26),)
+    assert stored_in(folder).missing_days == dates([4])
 
 
 def test_a_few_blocks_make_no_day(folder):
