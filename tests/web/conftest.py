@@ -42,10 +42,19 @@ def missing() -> str | None:
     return None
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say once, not for each test, that there is nothing to test with."""
+    reason = missing()
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    if reason and ours:
+        ours[0].add_marker(pytest.mark.skip(reason=f"{len(ours)} tests of the page: {reason}"))
+        items[:] = [item for item in items if item not in ours[1:]]
+        config.hook.pytest_deselected(items=ours[1:])
+
+
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory) -> Iterator["Browser"]:
-    if reason := missing():
-        pytest.skip(reason)
+    # Not above: without selenium the tests must be collected all the same.
     from tests.web.browser import Browser
 
     named = os.environ.get(SCREENSHOTS)

@@ -9,7 +9,7 @@ from tests.web.conftest import PATIENT
 
 HURRIED = """
 const usual = window.setTimeout;
-window.setTimeout = (call, wait, ...rest) => usual(call, wait >= 60000 ? 300 : wait, ...rest);
+window.setTimeout = (call, wait, ...rest) => usual(call, wait === 60000 ? 300 : wait, ...rest);
 """
 """Lets a minute be over at once."""
 
@@ -154,6 +154,23 @@ def test_a_new_block_comes_by_itself_and_leaves_the_zoom_as_it_is(
         browser.click("#history-reset")
         assert browser.script(zoom) != zoomed
         assert not browser.find("#history-reset").is_displayed()
+
+
+def test_a_price_that_is_not_valid_is_told_to_whoever_looks_already(
+    browser, appliance, node, tip, tmp_path
+):
+    copy = appliance.copy(tmp_path / "data")
+    with served(copy.folder, env=PATIENT) as server, browser.at_start(HURRIED):
+        browser.open(server.url)
+        assert browser.state() == "ok"
+        try:
+            node.show(tip + 1)
+            copy.analyze(UTXORACLE_MIN_CONFIDENCE="1")
+            browser.wait("return document.body.dataset.state === 'invalid'")
+        finally:
+            node.show(tip)
+        browser.wait_for_text("#alerts", "The newest price is not valid")
+        assert browser.find(".flag-invalid").is_displayed()
 
 
 def test_nothing_is_asked_while_nobody_looks(browser, server):

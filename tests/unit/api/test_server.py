@@ -37,6 +37,19 @@ def app(environ, start_response):
     return [b"done"]
 """
 
+# Between a worker's first moment and that at which it can take signals.
+SLOW_FORK = """
+import os, pathlib, time
+fork = os.fork
+def slow_fork():
+    pid = fork()
+    if pid == 0:
+        (pathlib.Path(__file__).parent / "forked").touch()
+        time.sleep(1)
+    return pid
+os.fork = slow_fork
+"""
+
 
 def commit(folder, height):
     with Database.open(folder, REGTEST) as database:
@@ -313,6 +326,15 @@ def served_slowly(folder, tmp_path):
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
             wait_for((tmp_path / "asked").exists)
             yield server, client
+
+
+def test_a_worker_that_only_begins_misses_no_signal(folder, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLOW_FORK)
+    with started(folder, workers=1, env={"PYTHONPATH": str(tmp_path)}) as server:
+        wait_for((tmp_path / "forked").exists)
+        server.process.send_signal(signal.SIGTERM)
+        # After thirty seconds it would be killed.
+        assert server.process.wait(20) == 0
 
 
 def test_a_worker_that_can_not_start_ends_it(folder, tmp_path):
