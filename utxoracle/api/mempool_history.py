@@ -1,22 +1,17 @@
 """`/api/v1/historical-price`: earlier prices, in the shape in which mempool gives its own."""
 
 import re
-from datetime import date
-from operator import itemgetter
+from datetime import UTC, datetime
 
 from falcon import Request, Response
 
 from utxoracle.api.answers import Answers
 from utxoracle.api.entry import as_json
 from utxoracle.api.mempool_prices import newest_valid
-from utxoracle.sources.days import DAY, midnight
+from utxoracle.sources.days import DAY, noon
 from utxoracle.store.queries import Reader
-from utxoracle.store.series import DAILY
 
 _CURRENCY = "USD"
-
-_NAMES = [column.name for column in DAILY]
-_needed = itemgetter(*map(_NAMES.index, ("date", "utxoracle_price", "is_valid")))
 
 _LONGEST_AGO = 7 * DAY
 """Seconds that a price of a day may be earlier: so far apart are the oldest that mempool has."""
@@ -80,10 +75,11 @@ def _all_prices(reader: Reader) -> list[_Price]:
 
 def _days(reader: Reader, first: int, last: int) -> list[_Price]:
     """Return the valid prices of the days whose noon is from `first` to `last`, ascending."""
+    rows = reader.days(*(datetime.fromtimestamp(one, UTC).date() for one in (first, last)))
     return [
-        (midnight(date.fromisoformat(day)) + DAY // 2, float(price))
-        for day, price, is_valid in map(_needed, reader.daily(first, last + 1, ""))
-        if price is not None and is_valid == "true"
+        (noon(row.date), row.facts.price)
+        for row in rows
+        if row.facts.is_valid and row.facts.price is not None and first <= noon(row.date) <= last
     ]
 
 

@@ -13,7 +13,7 @@ from utxoracle.api.entry import difference
 from utxoracle.api.health import Watch
 from utxoracle.jobs.health import HealthStatus
 from utxoracle.jobs.report import STALLED
-from utxoracle.sources.days import DAY, midnight
+from utxoracle.sources.days import noon
 from utxoracle.sources.preference import State
 from utxoracle.store.last_run import LastRun, SourceRows
 from utxoracle.store.rows import BlockRow, DayRow, WindowRow
@@ -104,7 +104,7 @@ def _of_day(row: DayRow | None) -> Iterator[Metric]:
     yield _gauge(
         "daily_price_timestamp_seconds",
         "Noon of its day.",
-        midnight(row.date) + DAY // 2 if row else None,
+        noon(row.date) if row else None,
     )
     yield _gauge(
         "daily_price_valid",

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from utxoracle.jobs.exchange_lookup import ExchangeLookup
 from utxoracle.price.validity import diverges
-from utxoracle.sources.days import DAY, midnight
+from utxoracle.sources.days import DAY, noon
 from utxoracle.sources.exchange import ExchangePrice
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import DayGap, DayRow, WindowGap, WindowRow
@@ -72,14 +72,14 @@ def compare(
     facts = lookup.prices_at(
         [row.time for row in windows]
         + [gap.time for gap in gaps.windows]
-        + [_noon(row.date) for row in days]
-        + [_noon(gap.date) for gap in gaps.days]
+        + [noon(row.date) for row in days]
+        + [noon(gap.date) for gap in gaps.days]
     )
     window_gaps = [(gap.height, gap.price, facts[gap.time]) for gap in gaps.windows]
-    day_gaps = [(gap.date, gap.price, facts[_noon(gap.date)]) for gap in gaps.days]
+    day_gaps = [(gap.date, gap.price, facts[noon(gap.date)]) for gap in gaps.days]
     return Comparison(
         windows=[_beside(row, facts[row.time], percent) for row in windows],
-        days=[_beside(row, facts[_noon(row.date)], percent) for row in days],
+        days=[_beside(row, facts[noon(row.date)], percent) for row in days],
         window_gaps=[
             (height, found, diverges(price, found.price, percent))
             for height, price, found in window_gaps
@@ -97,7 +97,3 @@ def _beside(row: _Row, exchange: ExchangePrice, percent: float) -> _Row:
     return replace(
         row, exchange=exchange, diverges=diverges(row.facts.price, exchange.price, percent)
     )
-
-
-def _noon(day: date) -> int:
-    return midnight(day) + DAY // 2

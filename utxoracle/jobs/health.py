@@ -292,9 +292,9 @@ def _missing_days(reader: "Reader", top: "BlockRow") -> tuple[date, ...]:
     if sixth is None:
         return ()
     last = datetime.fromtimestamp(sixth.time, UTC).date() - timedelta(days=1)
-    days = [last - timedelta(days=ago) for ago in range(DAYS)]
-    unpriced = {day for day in days if reader.day(day) is None}
-    if not unpriced:
+    first = last - timedelta(days=DAYS - 1)
+    priced = {row.date for row in reader.days(first, last)}
+    if len(priced) == DAYS:
         return ()
     # Only now it matters which of them are finished, have blocks, and are stored as a whole.
     stored = reader.block_times(top.height - _BLOCKS_OF_DAYS + 1, top.height)
@@ -303,4 +303,4 @@ def _missing_days(reader: "Reader", top: "BlockRow") -> tuple[date, ...]:
     if start is None:
         return ()
     finished = finished_days(start, times[start - first_height :])
-    return tuple(day.date for day in finished if day.date in unpriced)
+    return tuple(day.date for day in finished if day.date >= first and day.date not in priced)

@@ -298,6 +298,15 @@ def midnight(day: date) -> int:
     return start
 
 
+def noon(day: date) -> int:
+    """Return the middle of a day, since 1970 UTC: the moment of its exchange price.
+
+    Raises:
+        DayUnavailable: As `midnight` does.
+    """
+    return midnight(day) + DAY // 2
+
+
 def _day_of_month(time: int) -> int:
     return datetime.fromtimestamp(time, UTC).day
 

@@ -169,11 +169,6 @@ class Reader:
         # Sums of numbers that are far too great are infinite, and what follows from them is none.
         return Differences(entries, valid, *(_finite(number) for number in numbers))
 
-    def day(self, day: date) -> DayRow | None:
-        """Return the price of a day."""
-        row = self._connection.one(f"{_DAYS} WHERE date = ?", [day])
-        return day_row(row) if row else None
-
     def latest_day(self, last_height: int | None = None) -> DayRow | None:
         """Return the newest daily price, of the days that end at `last_height` or before."""
         limit = "" if last_height is None else " WHERE last_height <= ?"
@@ -182,6 +177,13 @@ class Reader:
             [] if last_height is None else [last_height],
         )
         return day_row(row) if row else None
+
+    def days(self, first: date, last: date) -> list[DayRow]:
+        """Return the daily prices from `first` to `last`, ascending."""
+        rows = self._connection.query(
+            f"{_DAYS} WHERE date BETWEEN ? AND ? ORDER BY date", [first, last]
+        )
+        return [*map(day_row, rows)]
 
     def daily(self, start: int, stop: int, label: str) -> list[TextRow]:
         """Return the prices of the days whose noon is at `start` or after and before `stop`.

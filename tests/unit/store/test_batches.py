@@ -55,7 +55,7 @@ def test_what_is_stored_is_read_as_it_was(database):
     )
     assert database.reader.block(7) == block_row(7)
     assert database.reader.window(7) == window
-    assert database.reader.day(day.date) == day
+    assert database.reader.days(day.date, day.date) == [day]
     stored, expected = database.reader.points(), points(7)
     assert stored.height == 7
     assert stored.heights.dtype == np.int64
@@ -150,7 +150,7 @@ def test_a_day_comes_again_in_the_transaction_in_which_it_goes(database):
     moved = day_row(0, last_height=96, exchange=NO_EXCHANGE)
     found = [(moved.date, EXCHANGE, False)]
     database.commit(replace(NOTHING, kept_height=100, days=[moved], day_exchanges=found))
-    assert database.reader.day(moved.date) == moved
+    assert database.reader.days(moved.date, moved.date) == [moved]
 
 
 def test_exchange_prices_are_filled_in(database):

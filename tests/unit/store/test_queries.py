@@ -47,9 +47,10 @@ def empty(folder):
 
 def test_an_empty_database_answers_nothing(empty):
     assert empty.top() is empty.block(1) is empty.first_height() is empty.window(1) is None
-    assert empty.latest_window() is empty.latest_day() is empty.day(FIRST_DAY) is None
+    assert empty.latest_window() is empty.latest_day() is None
     assert empty.points() is None
     assert empty.blocks_from(0) == empty.block_times(0, 9) == empty.daily(*EVER, "label") == []
+    assert empty.days(FIRST_DAY, FIRST_DAY) == []
     assert empty.window_at(EVER[1]) is None
     assert empty.exchange_gaps(0) == ([], [])
     assert empty.counts() == Counts(0, None, None, 0, 0, None, None, 0, 0, None, None, 0)
@@ -89,8 +90,11 @@ def test_days_are_found(reader):
     assert reader.latest_day(last_height=14) == day_row(2, last_height=14)
     assert reader.latest_day(last_height=9) is None
     second = FIRST_DAY + timedelta(days=1)
-    assert reader.day(second) == day_row(1, last_height=12)
-    assert reader.day(date(2020, 1, 1)) is None
+    assert reader.days(second, second + timedelta(days=1)) == [
+        day_row(1, last_height=12),
+        day_row(2, last_height=14),
+    ]
+    assert reader.days(date(2020, 1, 1), date(2020, 12, 31)) == []
 
 
 def test_gaps_are_those_that_young_runs_stored_however_old_their_blocks_are(folder):
