@@ -167,7 +167,9 @@ def test_exchange_prices_are_filled_in(database):
     filled = {2: replace(gaps[1], exchange=EXCHANGE, diverges=True),
               4: replace(gaps[3], exchange=EXCHANGE, diverges=False)}  # fmt: skip
     assert stored_windows(database.reader) == [filled.get(row.height, row) for row in gaps]
-    assert database.reader.day(days[1].date) == replace(days[1], exchange=EXCHANGE, diverges=False)
+    assert database.reader.days(days[1].date, days[1].date) == [
+        replace(days[1], exchange=EXCHANGE, diverges=False)
+    ]
     assert database.reader.day(days[0].date) == days[0]
 
 
