@@ -170,7 +170,7 @@ def test_exchange_prices_are_filled_in(database):
     assert database.reader.days(days[1].date, days[1].date) == [
         replace(days[1], exchange=EXCHANGE, diverges=False)
     ]
-    assert database.reader.day(days[0].date) == days[0]
+    assert database.reader.days(days[0].date, days[0].date) == [days[0]]
 
 
 def test_a_run_has_one_row_however_many_batches_it_stores(database):
