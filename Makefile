@@ -21,6 +21,7 @@ run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do 
 	@echo "  $(BIN)/utxoracle init-db"
 	@echo "  $(BIN)/utxoracle analyze --source mempool+http://127.0.0.1:8999"
 	@echo "  $(BIN)/utxoracle analyze --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie'"
+	@echo "  $(BIN)/utxoracle serve"
 	@echo "  $(BIN)/utxoracle --help"
 
 # By files: the tests of one may share a node, which each leaves with other blocks than it found.
