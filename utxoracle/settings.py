@@ -26,6 +26,9 @@ SOURCE_EXAMPLES = "mempool+http://127.0.0.1:8999 or bitcoind+http://127.0.0.1:83
 
 _NEXT_URL = re.compile(r"\s+(?=(?:files|sim|(?:mempool|bitcoind)\+https?):)")
 
+_PREFIX = "UTXORACLE_"
+_FOR_TESTS = "UTXORACLE_TEST_"
+
 _NOT_NEGATIVE = (
     "retries",
     "workers",
@@ -132,7 +135,7 @@ class Settings:
     )
     api_open: str = _setting(
         "UTXORACLE_API_OPEN",
-        "health page",
+        PAGE,
         "what needs no token: health, page or both, with a space between; none: nothing",
     )
     api_cors: str | None = _setting(
@@ -225,8 +228,19 @@ class Settings:
         """Return the settings that `environ` holds; an empty variable counts as not set.
 
         Raises:
-            UsageError: A value is not of its setting's kind.
+            UsageError: A value is not of its setting's kind, or there is no such setting.
         """
+        # A slip of the pen must not leave a service without its token.
+        known = [setting.metadata["variable"] for setting in fields(cls)]
+        for name in environ:
+            if name.startswith(_PREFIX) and name not in known and not name.startswith(_FOR_TESTS):
+                from difflib import get_close_matches
+
+                nearest = get_close_matches(name, known, n=1)
+                raise UsageError(
+                    f"there is no setting {name}"
+                    + (f": is {nearest[0]} meant?" if nearest else "; see docs/usage.md")
+                )
         values = {
             setting.name: _parse(setting.metadata["variable"], setting.type, text)
             for setting in fields(cls)

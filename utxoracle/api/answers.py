@@ -1,7 +1,9 @@
 """Answers made from the snapshot: each one is made once for a snapshot, and known by its ETag."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from errno import EPIPE
 from hashlib import blake2b
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
@@ -10,6 +12,8 @@ from falcon import HTTP_NOT_MODIFIED, HTTPServiceUnavailable, Request, Response
 
 from utxoracle import __version__
 from utxoracle.api.headers import is_known
+from utxoracle.errors import StorageError
+from utxoracle.store.connection import Connection
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.queries import Reader
 from utxoracle.store.snapshot import Snapshot
@@ -17,16 +21,22 @@ from utxoracle.store.snapshot import Snapshot
 FRESH_SECONDS = 60
 """How long an answer may be taken for the newest: snapshots come every ten minutes."""
 
-MOST_CACHED = 16_000_000
+MOST_CACHED = 8_000_000
 """Bytes that a worker keeps of one snapshot."""
 
 _ENTRY_BYTES = 1000
 """What keeping an answer takes beside its bytes: many short ones come to something too."""
 
 _MOST_STREAMS = 2
+
+_PATIENCE = 10.0
+"""Seconds that a long answer waits for its turn."""
+
 _LONG_RETRY_SECONDS = 10
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 Make = Callable[[Reader], bytes]
 MakeLong = Callable[[Reader], Iterator[bytes]]
@@ -43,6 +53,7 @@ class Answers:
         self._folder = folder
         self._snapshot = Snapshot(folder)
         self._lock = Lock()
+        self._told: str | None = None
         self._turns = BoundedSemaphore(_MOST_STREAMS)
         self._cache = _Cache(MOST_CACHED)
         self._cache_control = [
@@ -61,11 +72,9 @@ class Answers:
             StorageError: There is no snapshot, or it can't be read.
         """
         with self._lock:
-            reader = self._snapshot.reader()
-            mark = self._snapshot.mark
-            if self._not_modified(request, response, _etag(mark, query)):
-                return
-            response.data = self._cache.get(mark, query, lambda: make(reader))
+            reader = self._reader()
+            if not self._not_modified(request, response, query):
+                response.data = self._cache.get(self._snapshot.mark, query, lambda: make(reader))
 
     def stream(
         self, request: Request, response: Response, query: tuple[object, ...], make: MakeLong
@@ -78,47 +87,59 @@ class Answers:
             StorageError: There is no snapshot, or it can't be read.
             HTTPServiceUnavailable: Too many such answers are under way.
         """
-        if not self._turns.acquire(blocking=False):
+        with self._lock:
+            self._reader()
+            if self._not_modified(request, response, query) or request.method == "HEAD":
+                return
+            connection = self._snapshot.hold()
+        stream = _Stream(make(Reader(connection)), connection, self._lock)
+        if not self._turns.acquire(timeout=_PATIENCE):
+            stream.close()
             raise HTTPServiceUnavailable(
                 description="other long answers are under way: ask again, or for a shorter range",
                 retry_after=_LONG_RETRY_SECONDS,
             )
-        snapshot = Snapshot(self._folder)
-        stream = _Stream(snapshot, self._lock, self._turns)
-        try:
-            with self._lock:
-                reader = snapshot.reader()
-            known = self._not_modified(request, response, _etag(snapshot.mark, query))
-            if not known and request.method != "HEAD":
-                stream.pieces = make(reader)
-                response.stream = stream
-        finally:
-            if response.stream is None:
-                stream.close()
+        stream.turns = self._turns
+        response.stream = stream
 
     def fact(self, query: tuple[object, ...], ask: Callable[[Reader], T]) -> T:
-        """Return what decides how to answer, and is small; asked once for a snapshot.
+        """Return what the snapshot tells that is small; asked once for a snapshot.
 
         Raises:
             StorageError: There is no snapshot, or it can't be read.
         """
         with self._lock:
-            reader = self._snapshot.reader()
+            reader = self._reader()
             found: T = self._cache.get(self._snapshot.mark, query, lambda: ask(reader))
             return found
 
-    def read(self, ask: Callable[[Reader], T]) -> tuple[T, str | None]:
-        """Ask the snapshot what is never kept; also return what is wrong with the newest one.
+    @property
+    def trouble(self) -> str | None:
+        """Why what is published now is not used, but an older copy; None if it is used."""
+        return self._snapshot.trouble
 
-        Raises:
-            StorageError: There is no snapshot, or it can't be read.
-        """
-        with self._lock:
-            found = ask(self._snapshot.reader())
-            return found, self._snapshot.trouble
+    def _reader(self) -> Reader:
+        """Return a reader of the snapshot, and tell the log when that begins or ceases to go."""
+        trouble: str | None = None
+        try:
+            reader = self._snapshot.reader()
+            trouble = self._snapshot.trouble
+            return reader
+        except StorageError as error:
+            trouble = str(error)
+            raise
+        finally:
+            if trouble != self._told:
+                self._told = trouble
+                if trouble:
+                    _LOG.warning("%s", trouble)
+                else:
+                    _LOG.info("%s is read again", self._folder.snapshot)
 
-    def _not_modified(self, request: Request, response: Response, etag: str) -> bool:
-        response.etag = etag
+    def _not_modified(
+        self, request: Request, response: Response, query: tuple[object, ...]
+    ) -> bool:
+        response.etag = etag = _etag(self._snapshot.mark, query)
         response.cache_control = self._cache_control
         if is_known(request, etag):
             response.status = HTTP_NOT_MODIFIED
@@ -129,29 +150,39 @@ class Answers:
 
 
 class _Stream:
-    """The pieces of a long answer; the snapshot that they are made of is given up at its end."""
+    """The pieces of a long answer, and what they are made of.
 
-    def __init__(self, snapshot: Snapshot, lock: Lock, turns: BoundedSemaphore) -> None:
-        self.pieces: Iterator[bytes] = iter(())
-        self._snapshot = snapshot
+    Attributes:
+        turns: What is waited for before such an answer begins; None before that.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], connection: Connection, lock: Lock) -> None:
+        self.turns: BoundedSemaphore | None = None
+        self._pieces = pieces
+        self._connection: Connection | None = connection
         self._lock = lock
-        self._turns = turns
-        self._is_open = True
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        with self._lock:
-            return next(self.pieces)
+        try:
+            with self._lock:
+                return next(self._pieces)
+        except StorageError as error:
+            _LOG.error("a long answer was broken off: %s", error)
+            # What the server takes for a client that has gone: it ends the connection without the
+            # last chunk, so nobody takes what came for the whole.
+            raise BrokenPipeError(EPIPE, "broken off") from None
 
     def close(self) -> None:
         """Let the next one begin; called by the server, however the answer ended."""
-        if self._is_open:
-            self._is_open = False
+        connection, self._connection = self._connection, None
+        if connection:
             with self._lock:
-                self._snapshot.close()
-            self._turns.release()
+                connection.close()
+            if self.turns:
+                self.turns.release()
 
 
 class _Cache:

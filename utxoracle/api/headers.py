@@ -72,8 +72,8 @@ def allowed_origins(settings: Settings) -> list[str] | None:
 
 def is_known(request: Request, etag: str) -> bool:
     """Tell whether a client says that it has what an ETag stands for."""
-    known = request.if_none_match or []
-    return "*" in known or etag in known
+    # "*" would stand for anything that is there, which isn't known before it is looked for.
+    return etag in (request.if_none_match or [])
 
 
 class SecurityHeaders:

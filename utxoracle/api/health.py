@@ -38,7 +38,8 @@ class Watch:
     def look(self) -> Found:
         """Return how things are now."""
         try:
-            stored, trouble = self._answers.read(read_stored)
+            stored = self._answers.fact(("stored",), read_stored)
+            trouble = self._answers.trouble
         except StorageError as error:
             stored, trouble = None, str(error)
         return health(stored, trouble, read_last_run(self._folder), self._settings, self.clock())

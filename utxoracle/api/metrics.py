@@ -30,7 +30,11 @@ class Metrics:
 
     def on_get(self, request: Request, response: Response) -> None:
         """Answer with all metrics, also where there is no snapshot: some tell just that."""
-        encode, content_type = choose_encoder(request.get_header("Accept") or "")
+        try:
+            encode, content_type = choose_encoder(request.get_header("Accept") or "")
+        except (TypeError, ValueError):
+            # A version that it can't make sense of.
+            encode, content_type = choose_encoder("")
         response.data = encode(self._registry)
         response.content_type = content_type
         response.cache_control = ["no-store"]

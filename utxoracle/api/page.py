@@ -103,7 +103,7 @@ class Page:
         if not is_trusted:
             message = "This service shows its prices only to those who bring its token."
             return {**_NO_PRICE, "price": "hidden", "state": EMPTY, "message": message}
-        (row, network), _ = self._answers.read(_newest)
+        row, network = self._answers.fact(("newest",), _newest)
         if row is None:
             message = "There is no price yet: the first comes with the 145th stored block."
             return {**_NO_PRICE, "network": network, "state": EMPTY, "message": message}

@@ -46,8 +46,10 @@ def _serialize(request: Request, response: Response, error: HTTPError) -> None:
     detail = error.description or _DETAILS.get(status, error.title or "")
     response.data = problem(status, detail)
     response.content_type = falcon.MEDIA_JSON
-    # An error must not outlive its cause in a cache, nor be taken for what was asked for.
-    response.delete_header("ETag")
+    # An error must not outlive its cause in a cache, nor be taken for what was asked for, or be
+    # saved as that.
+    for name in ("ETag", "Content-Disposition", "X-Interval"):
+        response.delete_header(name)
     response.cache_control = ["no-store"]
 
 

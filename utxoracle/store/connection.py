@@ -54,6 +54,7 @@ class Connection:
         self.path = path
         self._raw = raw
         self._remedy = remedy
+        self._holders = 1
 
     @classmethod
     def open(cls, path: Path, remedy: Remedy) -> "Connection":
@@ -101,6 +102,11 @@ class Connection:
             raise
         return connection
 
+    def hold(self) -> "Connection":
+        """Return this connection, which then stays open until it is closed once more."""
+        self._holders += 1
+        return self
+
     def query(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows that a statement gives.
 
@@ -139,7 +145,10 @@ class Connection:
         Raises:
             StorageError: It has been cut short.
         """
-        ((used,),) = self.query("SELECT block_size * used_blocks FROM pragma_database_size()")
+        ((used,),) = self.query(
+            "SELECT block_size * used_blocks FROM pragma_database_size() "
+            "WHERE database_name = current_database()"
+        )
         if self.path.stat().st_size < _FILE_HEADERS + used:
             raise StorageError(
                 f"{self.path} can't be used and is left as it is (it has been cut short): "
@@ -148,6 +157,9 @@ class Connection:
 
     def close(self) -> None:
         """Close it; what is committed, but not folded into the file, stays in its log."""
+        self._holders -= 1
+        if self._holders:
+            return
         with suppress(duckdb.Error):
             self._raw.close()
 

@@ -91,6 +91,7 @@ class Snapshot:
 
     def __init__(self, folder: DataFolder) -> None:
         self.trouble: str | None = None
+        self._folder = folder
         self._path = folder.snapshot
         self._connection: Connection | None = None
         self._key: FileKey | None = None
@@ -106,19 +107,30 @@ class Snapshot:
         """
         key = self._current_key()
         if self._connection is None:
-            self._connection, self._key = self._open(), key
+            self._connection, self._key = self._open_newest(key)
         elif key == self._key:
             self.trouble = self._refused = None
         elif key != self._refused:
             try:
-                newer = self._open()
+                newer = self._open_newest(key)
             except StorageError as error:
+                # Where it has gone meanwhile, so has the one before.
+                if self._connection is None:
+                    raise
                 self.trouble, self._refused = str(error), key
             else:
                 self.close()
-                # A newer one may have come since it was looked at: then the next call reopens.
-                self._connection, self._key = newer, key
+                self._connection, self._key = newer
         return Reader(self._connection)
+
+    def hold(self) -> Connection:
+        """Return the connection to the copy in use, which stays good whatever is published.
+
+        To be called after `reader`, and to be closed by the caller.
+        """
+        if self._connection is None:
+            raise ValueError("no snapshot is in use")
+        return self._connection.hold()
 
     @property
     def mark(self) -> str:
@@ -137,10 +149,12 @@ class Snapshot:
             status = self._path.stat()
         except FileNotFoundError:
             self.close()
-            raise StorageError(
-                f"{self._path} is not there, not initialised: run utxoracle init-db, or mount "
-                "its disk"
-            ) from None
+            remedy = (
+                f"run utxoracle analyze, which publishes {self._folder.database} again"
+                if self._folder.database.exists()
+                else "run utxoracle init-db where nothing is initialised yet, or mount its disk"
+            )
+            raise StorageError(f"{self._path} is not there: {remedy}") from None
         except OSError as error:
             self.close()
             raise StorageError(
@@ -148,13 +162,35 @@ class Snapshot:
             ) from None
         return status.st_ino, status.st_mtime_ns
 
+    def _open_newest(self, key: FileKey) -> tuple[Connection, FileKey]:
+        """Return a connection to the file that has the name, and the key of that file.
+
+        `key` is that of the file that had it a moment ago.
+        """
+        while True:
+            try:
+                connection = self._open()
+            except StorageError:
+                if (newer := self._current_key()) == key:
+                    raise
+            else:
+                if (newer := self._current_key()) == key:
+                    return connection, key
+                connection.close()
+            key = newer
+
     def _open(self) -> Connection:
         connection = Connection.open_read_only(self._path, _republish)
         try:
-            if Reader(connection).schema_version < known_version():
+            reader = Reader(connection)
+            if reader.schema_version < known_version():
                 raise StorageError(
                     f"{self._path} was published by an older version: run utxoracle analyze"
                 )
+            # What is asked most, before the copy in use is given up for this one.
+            connection.check_length()
+            for ask in (reader.top, reader.latest_window, reader.latest_day, reader.points):
+                ask()
         except BaseException:
             connection.close()
             raise

@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from pathlib import Path
 from threading import Thread
 
 import falcon
@@ -10,9 +11,9 @@ from tests.unit.store.samples import batch
 from utxoracle.api.answers import Answers, _Cache
 from utxoracle.api.problems import NoData, add_problems
 from utxoracle.bitcoin.network import REGTEST
+from utxoracle.errors import StorageError
 from utxoracle.store.database import Database
-from utxoracle.store.folder import DataFolder
-from utxoracle.store.snapshot import Snapshot, publish
+from utxoracle.store.snapshot import publish
 
 
 def commit(folder, height):
@@ -78,7 +79,7 @@ def test_an_answer_is_made_once_for_a_snapshot_and_a_query(service, folder):
 def test_who_has_the_answer_is_told_so_without_asking_the_snapshot(service, folder, way):
     etag = service.get(way).headers["ETag"]
     made = Counter(service.made)
-    for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+    for known in (etag, f'"other", {etag}', f"W/{etag}"):
         again = service.get(way, If_None_Match=known)
         assert (again.status_code, again.text, again.headers["ETag"]) == (304, "", etag)
         assert "Content-Type" not in again.headers
@@ -120,13 +121,18 @@ def test_a_long_answer_is_of_one_snapshot_whatever_is_published_meanwhile(servic
     assert service.get("/pieces").text == "1 1 1 "
 
 
-def test_only_two_long_answers_are_under_way_at_once(service, folder):
+def test_only_two_long_answers_are_under_way_at_once(service, monkeypatch):
+    monkeypatch.setattr("utxoracle.api.answers._PATIENCE", 0.1)
     environ = falcon.testing.create_environ("/pieces")
     under_way = [service.client.app(dict(environ), lambda status, headers: None) for _ in range(2)]
     busy = service.get("/pieces")
     assert busy.status_code == 503
     assert busy.headers["Retry-After"] == "10"
     assert "shorter range" in busy.json["error"]["detail"]
+    etag = service.get("/whole").headers["ETag"]
+    known = service.client.simulate_head("/pieces").headers["ETag"]
+    assert known != etag
+    assert service.get("/pieces", If_None_Match=known).status_code == 304
     under_way[0].close()
     under_way[0].close()
     assert service.get("/pieces").text == "0 0 0 "
@@ -144,7 +150,7 @@ def test_without_a_snapshot_it_is_said_when_to_ask_again(service, folder):
         assert answer.headers["Retry-After"] == "60"
         assert answer.headers["Cache-Control"] == "no-store"
         assert "ETag" not in answer.headers
-        assert "run utxoracle init-db" in answer.json["error"]["detail"]
+        assert "run utxoracle analyze" in answer.json["error"]["detail"]
     publish(folder)
     assert service.get("/whole").text == "0"
 
@@ -155,11 +161,11 @@ def test_a_damaged_snapshot_leaves_the_one_before_in_use(service, folder, tmp_pa
     (tmp_path / "junk").replace(folder.snapshot)
     assert service.get("/whole?new").text == "0"
     assert service.get("/whole").headers["ETag"] == etag
-    revision, trouble = service.answers.read(lambda reader: reader.revision)
-    assert revision == 0
-    assert "can't be used" in trouble
+    assert "can't be used" in service.answers.trouble
+    assert service.get("/pieces").text == "0 0 0 "
     commit(folder, 1)
-    assert service.answers.read(lambda reader: reader.revision) == (1, None)
+    assert service.get("/whole").text == "1"
+    assert service.answers.trouble is None
 
 
 def test_what_is_not_stored_has_no_etag(service):
@@ -218,6 +224,10 @@ def test_what_was_not_asked_for_longest_leaves_the_cache():
     assert used("a", "a") == ["a"]
     assert used("a", "a", mark="newer") == ["a"]
     assert used("a") == ["a"]
+    for number in range(9):
+        get("b", mark=str(number))
+        get("c", mark=str(number))
+    assert used("b", "c", mark="8") == []
 
 
 def test_many_short_answers_do_not_fill_the_memory():
@@ -240,13 +250,10 @@ def test_a_fact_is_asked_once_for_a_snapshot(service, folder):
     assert asked == [0, 1]
 
 
-def test_a_stream_that_fails_lets_the_next_one_begin(service):
-    class Broken(Exception):
-        pass
-
+def test_a_long_answer_that_breaks_off_is_no_whole_one_and_lets_the_next_begin(service, caplog):
     def broken(reader):
         yield b"1"
-        raise Broken
+        raise StorageError("the disk fails")
 
     class Resource:
         def on_get(self, request, response):
@@ -257,10 +264,46 @@ def test_a_stream_that_fails_lets_the_next_one_begin(service):
         pieces = service.client.app(
             falcon.testing.create_environ("/its/broken"), lambda status, headers: None
         )
-        with pytest.raises(Broken):
+        with pytest.raises(BrokenPipeError):
             list(pieces)
         pieces.close()
-    snapshot = Snapshot(DataFolder(service.answers._folder.path))
-    assert snapshot.reader().revision == 0
-    snapshot.close()
+        assert caplog.messages[-1] == "a long answer was broken off: the disk fails"
     assert service.get("/pieces").status_code == 200
+
+
+def test_long_answers_give_up_what_they_hold(service, folder):
+    def open_files():
+        names = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.exists()]
+        return sum(str(folder.snapshot) in name for name in names)
+
+    environ = falcon.testing.create_environ("/pieces")
+    service.get("/whole")
+    of_one = open_files()
+    for height in range(1, 4):
+        under_way = service.client.app(dict(environ), lambda status, headers: None)
+        next(iter(under_way))
+        commit(folder, height)
+        assert service.get("/whole").text == str(height)
+        assert open_files() == of_one + 1
+        under_way.close()
+        assert open_files() == of_one
+
+
+def test_the_log_tells_once_when_a_snapshot_goes_and_when_it_is_back(service, folder, caplog):
+    caplog.set_level("INFO", "utxoracle")
+    service.get("/whole")
+    folder.snapshot.unlink()
+    for _ in range(3):
+        service.get("/whole")
+    publish(folder)
+    for _ in range(3):
+        service.get("/whole")
+    gone, back = caplog.messages
+    assert "is not there" in gone
+    assert back == f"{folder.snapshot} is read again"
+
+
+def test_another_version_of_the_program_has_other_etags(service, monkeypatch):
+    etag = service.get("/whole").headers["ETag"]
+    monkeypatch.setattr("utxoracle.api.answers.__version__", "9.9")
+    assert service.get("/whole").headers["ETag"] != etag

@@ -126,7 +126,8 @@ def test_without_a_snapshot_it_says_why_and_when_to_ask_again(filled):
     told = answer.json
     assert told["status"] == "unhealthy"
     assert told["reasons"] == [
-        f"{filled.snapshot} is not there, not initialised: run utxoracle init-db, or mount its disk"
+        f"{filled.snapshot} is not there: run utxoracle analyze, which publishes "
+        f"{filled.database} again"
     ]
     assert (told["database"], told["network"]) == ("disconnected", "regtest")
     assert told["checks"]["database"]["error"] == told["reasons"][0]

@@ -156,7 +156,7 @@ def test_without_a_snapshot_the_page_says_why(client_of, folder):
         assert "ETag" not in answer.headers
     page = shown(client_of().simulate_get("/"))
     assert (page["state"], page["price"]) == ("empty", "none yet")
-    assert "run utxoracle init-db" in page["message"]
+    assert "run utxoracle analyze" in page["message"]
 
 
 def test_a_copy_without_charts_says_so_in_the_page(client_of, folder, web):

@@ -6,11 +6,12 @@ import duckdb
 import pytest
 
 from tests.conftest import ordinary_user
-from tests.unit.store.samples import batch, block_row
+from tests.unit.store.samples import batch, block_row, window_row
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
+from utxoracle.store.queries import Reader
 from utxoracle.store.snapshot import Snapshot, publish, published_revision
 
 TEMPORARY = ".utxoracle_snapshot.db.new"
@@ -173,7 +174,11 @@ def test_the_log_of_one_who_wrote_to_the_old_snapshot_goes(folder):
 
 def test_a_missing_snapshot_is_told(folder):
     folder.snapshot.unlink()
-    assert "not initialised: run utxoracle init-db" in refusal(folder)
+    assert f"is not there: run utxoracle analyze, which publishes {folder.database}" in refusal(
+        folder
+    )
+    folder.database.unlink()
+    assert "is not there: run utxoracle init-db where nothing is initialised" in refusal(folder)
 
 
 def test_a_snapshot_that_goes_is_told_and_one_that_comes_is_read(folder):
@@ -210,6 +215,38 @@ def test_the_last_good_copy_stays_in_use_while_the_newest_is_damaged(folder, tmp
     assert snapshot.trouble is None
     assert snapshot.mark not in (mark, "")
     snapshot.close()
+
+
+def test_the_last_good_copy_stays_in_use_while_the_newest_is_cut_short(folder, tmp_path):
+    with Database.open(folder, REGTEST) as database:
+        database.commit(batch(1, 3000))
+    publish(folder)
+    snapshot = Snapshot(folder)
+    assert snapshot.reader().top() == block_row(3000)
+    short = tmp_path / "short"
+    short.write_bytes(folder.snapshot.read_bytes()[: -300 * 1024])
+    short.replace(folder.snapshot)
+    assert snapshot.reader().top() == block_row(3000)
+    assert "has been cut short" in snapshot.trouble
+    assert snapshot.reader().window(17) == window_row(17)
+    snapshot.close()
+
+
+def test_what_is_held_stays_as_it_is_whatever_is_published(folder):
+    commit(folder, 1)
+    publish(folder)
+    snapshot = Snapshot(folder)
+    snapshot.reader()
+    held = snapshot.hold()
+    commit(folder, 2)
+    publish(folder)
+    assert snapshot.reader().revision == 2
+    snapshot.close()
+    assert Reader(held).revision == 1
+    assert Reader(held).top() == block_row(1)
+    held.close()
+    with pytest.raises(ValueError, match="no snapshot is in use"):
+        snapshot.hold()
 
 
 def test_the_copy_in_use_that_comes_back_is_no_trouble(folder, tmp_path):
@@ -267,7 +304,7 @@ def test_a_snapshot_of_the_same_instant_is_a_new_one(folder):
 
 
 @pytest.mark.parametrize("before_opening", [True, False])
-def test_a_snapshot_that_comes_while_one_is_opened_is_read_at_last(
+def test_a_snapshot_that_comes_while_one_is_opened_is_read_in_its_place(
     folder, monkeypatch, before_opening
 ):
     original = Snapshot._open
@@ -281,8 +318,10 @@ def test_a_snapshot_that_comes_while_one_is_opened_is_read_at_last(
 
     monkeypatch.setattr(Snapshot, "_open", replace_meanwhile)
     snapshot = Snapshot(folder)
-    assert snapshot.reader().revision == (1 if before_opening else 0)
     assert snapshot.reader().revision == 1
+    mark = snapshot.mark
+    assert snapshot.reader().revision == 1
+    assert snapshot.mark == mark
     commit(folder, 2)
     publish(folder)
     assert snapshot.reader().revision == 2
