@@ -136,7 +136,7 @@ class Settings:
     api_open: str = _setting(
         "UTXORACLE_API_OPEN",
         PAGE,
-        "what needs no token: health, page or both, with a space between; none: nothing",
+        "what needs no token: page, health or both, with a space between; none: nothing",
     )
     api_cors: str | None = _setting(
         "UTXORACLE_API_CORS",
@@ -236,7 +236,8 @@ class Settings:
             if name.startswith(_PREFIX) and name not in known and not name.startswith(_FOR_TESTS):
                 from difflib import get_close_matches
 
-                nearest = get_close_matches(name, known, n=1)
+                nearest = [one for one in known if one.startswith(f"{name}_")]
+                nearest += get_close_matches(name, known, n=1, cutoff=0.8)
                 raise UsageError(
                     f"there is no setting {name}"
                     + (f": is {nearest[0]} meant?" if nearest else "; see docs/usage.md")

@@ -1,3 +1,4 @@
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -64,3 +65,21 @@ def test_every_setting_has_a_variable_of_its_own_and_a_description():
     assert len(set(variables)) == len(variables)
     assert all(variable.startswith("UTXORACLE_") for variable in variables)
     assert all(setting.metadata["help"] for setting in fields(Settings))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("UTXORACLE_API_TOKEN", "is UTXORACLE_API_TOKEN_FILE meant?"),
+        ("UTXORACLE_SUORCE", "is UTXORACLE_SOURCE meant?"),
+        ("UTXORACLE_XYZZY_PLUGH", "see docs/usage.md"),
+    ],
+)
+def test_a_misspelt_setting_is_refused(name, told):
+    with pytest.raises(UsageError, match=re.escape(f"there is no setting {name}")) as caught:
+        Settings.from_environment({name: "x"})
+    assert told in str(caught.value)
+
+
+def test_what_is_for_tests_or_for_other_programs_is_no_setting():
+    Settings.from_environment({"UTXORACLE_TEST_KILLS": "5", "XUTXORACLE_SOURCE": "x"})

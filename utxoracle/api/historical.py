@@ -71,11 +71,11 @@ class Historical:
 
 
 def _usual_interval(asked: TimeRange, extent: Extent, now: float) -> str:
-    days = asked.days
-    if days is None:
-        start = extent.first if asked.start is None else asked.start
-        stop = now if asked.stop is None else asked.stop
-        days = 0 if start is None else (stop - start) / DAY
+    """Return the interval for what there is of a range: all of a young database is not much."""
+    if extent.first is None:
+        return BY_BLOCK
+    start, stop = asked.bounds
+    days = (min(stop, now) - max(start, extent.first)) / DAY
     return BY_BLOCK if days <= BLOCK_DAYS else BY_HOUR if days <= HOUR_DAYS else BY_DAY
 
 

@@ -78,7 +78,7 @@ def test_clients_of_the_predecessor_find_what_they_read(service):
             assert entry["diff_amount"] == entry["mempool_price"] - entry["utxoracle_price"]
             assert datetime.fromisoformat(entry["timestamp"]).tzinfo == UTC
         assert entries == sorted(entries, key=lambda entry: entry["timestamp"])
-        assert len(entries) == {1: 6, 7: 6, 365: 2}[days]
+        assert len(entries) == 6
 
 
 def test_days_are_counted_from_now_and_begin_at_a_multiple_of_ten_minutes(service):
@@ -142,18 +142,23 @@ def test_of_an_hour_and_of_a_day_the_newest_valid_price_is_given(service):
         ("days=36500", "day"),
         ("days=36500&interval=hour", "hour"),
         (f"from={NOW - 7 * DAY}", "block"),
-        (f"from={NOW - 7 * DAY - 1}", "hour"),
-        (f"from={NOW - 90 * DAY - 1}", "day"),
-        ("from=2025-01-01&to=2025-01-08", "block"),
-        ("from=2025-01-01&to=2025-01-08T00:01Z", "hour"),
-        ("from=2025-01-01&to=2025-04-01", "hour"),
-        ("from=2025-01-01&to=2025-04-02", "day"),
-        (f"to={NOW}", "hour"),
-        (f"to={NOW - 2 * DAY}", "block"),
+        (f"from={NOW - 8 * DAY}", "hour"),
+        (f"from={NOW - 91 * DAY}", "day"),
+        (f"from=0&to={NOW - 93 * DAY}", "block"),
+        (f"from=0&to={NOW - 92 * DAY}", "hour"),
+        ("from=2025-01-01&to=2025-04-02", "block"),
+        (f"to={NOW}", "day"),
+        (f"to={NOW + 10 * DAY}", "day"),
     ],
 )
-def test_the_interval_fits_the_range_and_is_told(few, query, interval):
-    assert few.get(f"/historical?{query}").headers["X-Interval"] == interval
+def test_the_interval_fits_the_range_and_is_told(new_service, query, interval):
+    service = new_service().store([ago(DAY // 2 * (200 - one), one) for one in range(201)])
+    assert service.get(f"/historical?{query}").headers["X-Interval"] == interval
+
+
+@pytest.mark.parametrize("query", ["days=91", "days=36500", "from=0", f"to={NOW}"])
+def test_the_interval_fits_what_is_stored_of_the_range(few, query):
+    assert few.get(f"/historical?{query}").headers["X-Interval"] == "hour"
 
 
 @pytest.mark.parametrize("query", ["days=7", "days=36500", "from=2020-01-01", "to=2020-01-01"])
@@ -190,7 +195,7 @@ def test_csv_holds_what_json_holds(long):
 def test_a_download_has_a_name_that_tells_what_is_in_it(service):
     service.store([ago(40 * DAY, 1), ago(3 * DAY, 2), ago(0, 3)])
     answer = service.get("/historical?days=36500&format=csv")
-    name = "utxoracle_day_2025-10-13_2025-11-22.csv"
+    name = "utxoracle_hour_2025-10-13_2025-11-22.csv"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     assert "Content-Disposition" not in service.get("/historical?days=36500").headers
 
