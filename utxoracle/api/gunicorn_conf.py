@@ -5,9 +5,12 @@ Each name is one of gunicorn's settings; versions that don't know one leave it o
 
 import os
 
+from utxoracle.api.access import read_token
 from utxoracle.settings import Settings
 
 _settings = Settings.from_environment()
+# A bad one is told in one line here, by each worker in a trace.
+read_token(_settings)
 _host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
 
 wsgi_app = "utxoracle.api.app:create_app()"

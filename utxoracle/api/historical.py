@@ -21,7 +21,7 @@ BLOCK_DAYS, HOUR_DAYS = 7, 90
 MOST_KEPT_ROWS = 20_000
 """Rows of an answer that is made as a whole; a longer one is made while it is sent."""
 
-_PART = 30 * DAY
+_PART = 10 * DAY
 """Seconds; an hour or a day never lies in two parts."""
 
 

@@ -10,6 +10,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.systemd import listen_fds
 
 from utxoracle.api.access import read_token
+from utxoracle.api.headers import allowed_origins
 from utxoracle.api.log import Log
 from utxoracle.api.worker import ENDING
 from utxoracle.errors import UsageError
@@ -40,7 +41,9 @@ def serve(
         UsageError: A setting can't be used, or the address can't be listened on.
         SystemExit: It has ended: 0 after a signal, another code where no worker can start.
     """
+    # What the workers find out would be told by each of them, in a trace.
     read_token(settings)
+    allowed_origins(settings)
     settings.data_folder()
     options: dict[str, Any] = {
         "workers": settings.api_workers,

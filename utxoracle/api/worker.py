@@ -3,14 +3,14 @@
 import os
 import signal
 import socket
-import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
+from threading import BoundedSemaphore
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
@@ -23,7 +23,14 @@ HEAD_SECONDS = 10
 """How long a client may take to send the head of a request."""
 
 WRITE_SECONDS = 20
-"""How long a client may take nothing of its answer."""
+"""How long a client may take nothing of its answer, or fall behind the least rate."""
+
+LEAST_RATE = 20_000
+"""Bytes a second, which a client with a bad line takes too."""
+
+MOST_SLOW = 96
+"""Clients that are waited for at a time while they take their answers: fewer than there are
+threads, so that some are left for answers that are taken at once."""
 
 MOST_HEAD = 32 * 1024
 """Bytes of request line and headers."""
@@ -35,7 +42,8 @@ newest, and as many that have had an answer."""
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end a worker; kept back until it can take them, where the master does so too."""
 
-_LINGER_SECONDS = 2.0
+_ENDING_SECONDS = 2.0
+_LINGER_SECONDS = 0.2
 _SHOWN = 200
 _HEAD_END = b"\r\n\r\n"
 _BODY_HEADERS = ("CONTENT-LENGTH", "TRANSFER-ENCODING")
@@ -55,6 +63,66 @@ class _Head:
 
     deadline: float
     received: bytes = b""
+    has_gone: bool = False
+
+    def read(self, client: socket.socket) -> bool:
+        """Read on without waiting; tell whether more is to come."""
+        try:
+            received = client.recv(MOST_HEAD)
+        except BlockingIOError:
+            return True
+        except OSError:
+            received = b""
+        self.has_gone = not received
+        # Empty lines before a request are to be overlooked.
+        self.received = (self.received + received).lstrip(b"\r\n")
+        return not (self.has_gone or self.is_whole) and len(self.received) <= MOST_HEAD
+
+    @property
+    def is_whole(self) -> bool:
+        return _HEAD_END in self.received
+
+
+class _Client(socket.socket):
+    """A client that must take its answer at a rate, or it is cut.
+
+    Attributes:
+        seconds: How much longer it may take nothing.
+        slow: As many of all clients are waited for at a time.
+    """
+
+    seconds: float
+    slow: BoundedSemaphore
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of it.
+
+        Raises:
+            TimeoutError: The client is too slow, or too many others are slow.
+        """
+        rest = memoryview(data)
+        with suppress(BlockingIOError):
+            rest = rest[self.send(rest, flags | socket.MSG_DONTWAIT) :]
+        if not rest:
+            return
+        if not self.slow.acquire(blocking=False):
+            raise TimeoutError("too many clients are slow")
+        try:
+            self._send_slowly(rest, flags)
+        finally:
+            self.slow.release()
+
+    def _send_slowly(self, rest: memoryview, flags: int) -> None:
+        while rest:
+            begin = monotonic()
+            self.settimeout(self.seconds)
+            sent = self.send(rest, flags)
+            gained = sent / LEAST_RATE - (monotonic() - begin)
+            self.seconds = min(self.seconds + gained, WRITE_SECONDS)
+            if self.seconds <= 0:
+                raise TimeoutError("the client takes its answer too slowly")
+            rest = rest[sent:]
+        self.settimeout(None)
 
 
 class _Connection(TConn):
@@ -87,6 +155,7 @@ class Worker(ThreadWorker):
 
     def run(self) -> None:
         """Serve; a signal wakes the loop, which would look up once in a second otherwise."""
+        self._slow = BoundedSemaphore(MOST_SLOW)
         self.poller.register(self.PIPE[0], EVENT_READ, _empty)
         super().run()
 
@@ -97,24 +166,24 @@ class Worker(ThreadWorker):
             return
         listener = source[-1]
         try:
-            client, address = listener.accept()
+            accepted, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
-        # Bounds each wait of a thread that writes, whatever Python's own time-out is set to.
-        client.setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", WRITE_SECONDS, 0)
-        )
+        client = _Client(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        client.slow = self._slow
         self.nr_conns += 1
         self.enqueue_req(_Connection(self.cfg, client, address, listener.getsockname()))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Read a request's head, then let a thread answer it."""
+        head = _Head(monotonic() + HEAD_SECONDS)
+        if not head.read(conn.sock):
+            self._pass_on(conn, head)
+            return
         if len(self._heads) >= MOST_WAITING:
             self._drop(next(iter(self._heads)))
-        self._heads[conn] = _Head(monotonic() + HEAD_SECONDS)
-        conn.sock.setblocking(False)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._read_head, conn))
-        self._read_head(conn, conn.sock)
+        self._heads[conn] = head
+        self.poller.register(conn.sock, EVENT_READ, partial(self._read_on, conn))
 
     def notify(self) -> None:
         """Tell the master that the loop runs, as it does each second, and drop who is late."""
@@ -135,7 +204,7 @@ class Worker(ThreadWorker):
         """End as soon as all that was accepted is read; what is read is answered."""
         # The master says so again and again.
         if self._ends_at is None:
-            self._ends_at = monotonic() + _LINGER_SECONDS
+            self._ends_at = monotonic() + _ENDING_SECONDS
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """End at once: Python would wait for each thread that writes to a slow client."""
@@ -150,9 +219,9 @@ class Worker(ThreadWorker):
             req.force_close()
         try:
             stays_open = super().handle_request(req, conn)
-        except BlockingIOError:
+        except TimeoutError as error:
             # What gunicorn takes for the end of a connection; of other errors it shows the trace.
-            raise StopIteration("the client takes nothing") from None
+            raise StopIteration(str(error)) from None
         if has_more:
             _let_read(conn.sock)
         return stays_open
@@ -170,29 +239,22 @@ class Worker(ThreadWorker):
             client.sendall(_answer(status, detail))
         _let_read(client)
 
-    def _read_head(self, conn: TConn, client: socket.socket) -> None:
-        head = self._heads[conn]
-        try:
-            received = client.recv(MOST_HEAD)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = b""
-        # Empty lines before a request are to be overlooked.
-        head.received = (head.received + received).lstrip(b"\r\n")
-        if not received:
-            self._forget(conn)
+    def _read_on(self, conn: TConn, client: socket.socket) -> None:
+        if not self._heads[conn].read(client):
+            self._pass_on(conn, self._forget(conn))
+
+    def _pass_on(self, conn: TConn, head: _Head) -> None:
+        """Let a thread answer, unless the client has gone."""
+        if head.has_gone:
             self._close(conn)
-        elif _HEAD_END in head.received:
-            self._forget(conn)
-            conn.init()
+            return
+        conn.init()
+        if head.is_whole:
             _unreader(conn).unread(head.received)
-            super().enqueue_req(conn)
-        elif len(head.received) > MOST_HEAD:
-            self._forget(conn)
-            conn.init()
+        else:
             conn.parser = _too_long(head.received, self.cfg.limit_request_line)
-            super().enqueue_req(conn)
+        cast(_Client, conn.sock).seconds = WRITE_SECONDS
+        super().enqueue_req(conn)
 
     def _drop(self, conn: TConn) -> None:
         head = self._forget(conn)

@@ -146,6 +146,8 @@ def test_a_command_serves_in_the_foreground_until_ctrl_c(folder):
         (SERVE, {"UTXORACLE_API_WORKERS": "0"}, "UTXORACLE_API_WORKERS must be from 1"),
         (COMMAND, {"UTXORACLE_API_TOKEN_FILE": "/nowhere/token"}, "/nowhere/token"),
         (SERVE, {"UTXORACLE_API_TOKEN_FILE": "/nowhere/token"}, "/nowhere/token"),
+        (COMMAND, {"UTXORACLE_API_CORS": "wallet.example"}, "UTXORACLE_API_CORS must be"),
+        (COMMAND, {"UTXORACLE_API_TOKEN": "secret"}, "is UTXORACLE_API_TOKEN_FILE meant?"),
         (COMMAND, {"UTXORACLE_API_HOST": "no host"}, "no host:0 can't be listened on: "),
         (SERVE, {"UTXORACLE_API_HOST": "192.0.2.1"}, "requested address; choose another"),
     ],
@@ -156,6 +158,14 @@ def test_what_can_not_be_used_is_one_line(folder, command, env, message):
         (line,) = server.stderr().splitlines()
         assert line.startswith("utxoracle: ")
         assert message in line
+
+
+def test_gunicorn_tells_of_a_bad_token_once(folder):
+    env = {"UTXORACLE_API_TOKEN_FILE": "/nowhere/token"}
+    with started(folder, command=GUNICORN, env=env) as server:
+        assert server.process.wait(SECONDS) != 0
+        (line,) = server.stderr().strip().splitlines()
+        assert "/nowhere/token (UTXORACLE_API_TOKEN_FILE) can't be read" in line
 
 
 @pytest.mark.parametrize("command", [COMMAND, SERVE], ids=["module", "command"])

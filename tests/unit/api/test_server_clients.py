@@ -17,11 +17,12 @@ from utxoracle.store.folder import DataFolder
 
 GET = b"GET /api/prices/latest HTTP/1.1\r\nHost: me\r\n"
 HALF = GET + b"X-Half: "
+GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:utxoracle.api.gunicorn_conf")
 
 # The real worker with other limits, and an application with a long answer.
 LIMITED = """
 from utxoracle.api import worker
-worker.{name} = {value}
+vars(worker).update({limits})
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"x" * 1_000_000] * 50
@@ -43,11 +44,9 @@ def server(folder):
 
 @pytest.fixture
 def limited(folder, tmp_path, request):
-    """A server of one worker with one limit changed: its name and its value."""
-    name, value = request.param
-    (tmp_path / "limited.py").write_text(LIMITED.format(name=name, value=value))
-    command = (sys.executable, "-m", "gunicorn", "-c", "python:utxoracle.api.gunicorn_conf")
-    command += ("--pythonpath", str(tmp_path), "limited:app")
+    """A server of one worker with other limits."""
+    (tmp_path / "limited.py").write_text(LIMITED.format(limits=request.param))
+    command = (*GUNICORN, "--pythonpath", str(tmp_path), "limited:app")
     with served(folder, workers=1, command=command) as server:
         yield server
         assert "Traceback" not in server.stderr()
@@ -176,6 +175,15 @@ def test_who_does_not_close_a_connection_does_not_keep_others_waiting(server):
             assert parse(read_all(client))[0] == 404
 
 
+def test_who_announces_a_body_and_sends_none_does_not_keep_others_waiting(folder):
+    command = (*GUNICORN, "--threads=4")
+    with served(folder, workers=1, command=command) as server, ExitStack() as stack, at_once():
+        for _ in range(24):
+            client = stack.enter_context(connected(server))
+            client.sendall(GET + b"Content-Length: 5\r\n\r\n")
+        assert server.get()[0] == 404
+
+
 @contextmanager
 def at_once():
     """Check that what is done took no more than a busy machine needs: where others are waited
@@ -185,7 +193,7 @@ def at_once():
     assert time.monotonic() - begin < 9
 
 
-@pytest.mark.parametrize("limited", [("MOST_WAITING", 50)], indirect=True)
+@pytest.mark.parametrize("limited", [{"MOST_WAITING": 50}], indirect=True)
 def test_the_longest_idle_connection_makes_room_for_a_new_one(limited):
     with ExitStack() as stack:
         first, *_ = [stack.enter_context(connected(limited)) for _ in range(51)]
@@ -195,7 +203,7 @@ def test_the_longest_idle_connection_makes_room_for_a_new_one(limited):
         assert limited.get()[0] == 200
 
 
-@pytest.mark.parametrize("limited", [("HEAD_SECONDS", 1)], indirect=True)
+@pytest.mark.parametrize("limited", [{"HEAD_SECONDS": 1}], indirect=True)
 def test_who_does_not_finish_a_request_is_cut(limited):
     with connected(limited) as idle, connected(limited) as half:
         half.sendall(HALF)
@@ -205,12 +213,33 @@ def test_who_does_not_finish_a_request_is_cut(limited):
         assert idle.recv(1) == b""
 
 
-@pytest.mark.parametrize("limited", [("WRITE_SECONDS", 1)], indirect=True)
+@pytest.mark.parametrize("limited", [{"WRITE_SECONDS": 1}], indirect=True)
 def test_who_does_not_read_the_answer_is_cut(limited):
     with connected(limited) as client:
         client.sendall(b"GET /unread HTTP/1.1\r\n\r\n")
         wait_for(lambda: "GET /unread" in limited.stderr())
         assert len(read_all(client)) < 50_000_000
+
+
+@pytest.mark.parametrize("limited", [{"WRITE_SECONDS": 1, "LEAST_RATE": 10**9}], indirect=True)
+def test_who_reads_the_answer_too_slowly_is_cut(limited):
+    with connected(limited) as client:
+        client.sendall(b"GET /dripping HTTP/1.1\r\n\r\n")
+        length = 0
+        while "GET /dripping" not in limited.stderr():
+            length += len(client.recv(500_000))
+            time.sleep(0.05)
+        assert length + len(read_all(client)) < 50_000_000
+
+
+@pytest.mark.parametrize(
+    "limited", [{"WRITE_SECONDS": 10 * SECONDS, "MOST_SLOW": 1}], indirect=True
+)
+def test_only_so_many_slow_clients_are_waited_for(limited):
+    with connected(limited) as one, connected(limited) as other:
+        for client in (one, other):
+            client.sendall(b"GET /unread HTTP/1.1\r\n\r\n")
+        wait_for(lambda: "GET /unread" in limited.stderr())
 
 
 def test_each_request_is_one_line_without_secrets(server):
