@@ -22,7 +22,7 @@ def path(browser, server):
 def wait_for_rows(browser, count):
     browser.wait(
         "const chart = document.getElementById('history-chart');"
-        "return chart.data.find((one) => one.name === 'On-chain').x.length === arguments[0]"
+        "return chart.data?.find((one) => one.name === 'On-chain').x.length === arguments[0]"
         " && chart.getAttribute('aria-busy') === 'false'",
         count,
     )
@@ -50,25 +50,51 @@ def test_another_range_is_another_url_and_other_rows(browser, server, count):
 
     browser.click("a[data-days='30']")
     wait_for_rows(browser, count("days=30"))
-    assert browser.text("#interval") == "one price per hour, times in UTC"
     browser.click("a[data-days='all']")
     wait_for_rows(browser, count("days=36500"))
-    assert browser.text("#interval") == "one price per day, times in UTC"
 
     for expected in ("days=30", "days=1", "days=7"):
         browser.driver.back()
         wait_for_rows(browser, count(expected))
+        assert path(browser, server) in (f"/?{expected}", "/")
     assert browser.script(CURRENT) == ["7 days"]
     browser.driver.forward()
     wait_for_rows(browser, count("days=1"))
     assert path(browser, server) == "/?days=1"
 
 
-@pytest.mark.parametrize("search", ["?days=0", "?days=x", "?from=2026-01-01", "?to=x&from=y"])
+@pytest.mark.parametrize("interval", ["block", "hour", "day"])
+def test_the_interval_of_the_rows_is_told(browser, server, count, interval):
+    # The server chooses a longer one than a block only where more is stored than here.
+    asked = (
+        "const ask = window.fetch;"
+        "window.fetch = (path, options) => ask("
+        f"path.replace('historical?', 'historical?interval={interval}&'), options)"
+    )
+    with browser.at_start(asked):
+        browser.open(server.url)
+        wait_for_rows(browser, count(f"interval={interval}&days=7"))
+        assert browser.text("#interval") == f"one price per {interval}, times in UTC"
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "?days=0",
+        "?days=x",
+        "?from=2026-01-01",
+        "?to=x&from=y",
+        "?from=2026-02-30&to=2026-03-02",
+        "?from=2026-02-01&to=2026-13-01",
+        "?from=1969-12-31&to=2026-03-02",
+        "?from=2026-02-01&to=9999-12-31",
+    ],
+)
 def test_a_range_that_cannot_be_read_is_the_usual_one(browser, server, search):
     browser.open(f"{server.url}/{search}")
     assert browser.script(CURRENT) == ["7 days"]
     assert heights(browser) > 0
+    assert browser.find("#csv").get_attribute("href").endswith("?days=7&format=csv")
 
 
 def test_days_of_ones_own_are_both_included(browser, server):
@@ -91,6 +117,23 @@ def test_days_of_ones_own_are_both_included(browser, server):
     browser.open(browser.driver.current_url)
     assert browser.find("#custom-from").get_attribute("value") == str(first)
     assert {time[:10] for time in browser.trace("history", "On-chain")["x"]} == days
+
+
+def test_going_back_closes_the_form_of_days_of_ones_own(browser, server, count):
+    browser.open(f"{server.url}/?days=1")
+    browser.click("#custom-toggle")
+    for selector in ("#custom-from", "#custom-to"):
+        browser.script("arguments[0].value = '2020-01-01'", browser.find(selector))
+    browser.click("#custom-form button")
+    browser.wait_for_text("#history-note", "Nothing is stored in this range.")
+    assert browser.find("#custom-form").is_displayed()
+    browser.driver.back()
+    wait_for_rows(browser, count("days=1"))
+    assert not browser.find("#custom-form").is_displayed()
+    assert browser.find("#custom-toggle").get_attribute("aria-expanded") == "false"
+    browser.driver.forward()
+    browser.wait_for_text("#history-note", "Nothing is stored in this range.")
+    assert browser.find("#custom-form").is_displayed()
 
 
 def test_a_range_in_which_nothing_is_stored_says_so(browser, server):

@@ -114,7 +114,7 @@ def test_a_server_that_is_gone_is_told_until_it_is_back(browser, appliance):
         assert "may be out of date" in browser.text("#alerts")
         assert "Not reached" in browser.text("#live")
         browser.click("a[data-days='1']")
-        browser.wait_for_text("#history-note", "The server can't be reached")
+        browser.wait_for_text("#history-note", "No answer came")
         assert not browser.find("#history-chart").is_displayed()
         browser.screenshot("gone")
 

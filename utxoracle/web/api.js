@@ -27,13 +27,13 @@ export const token = {
 // The time by the server's clock: an age must not depend on how this machine's is set.
 export const serverNow = () => Date.now() + serverAhead;
 
-// Return {body, headers, isNew}; `isNew` is false where the answer is the one that came before.
+// Return {body, headers}; the body is the very same object where the answer is the one before.
 // A status among `alsoFine` is an answer like any other: /health says 503 and means what it says.
 export async function ask(path, alsoFine = []) {
   const before = kept.get(path);
   const response = await send(path, before ? { "If-None-Match": before.etag } : {});
   if (response.status === 304) {
-    return { ...before, isNew: false };
+    return before;
   }
   const body = await readJson(response);
   if (!response.ok && !alsoFine.includes(response.status)) {
@@ -44,7 +44,7 @@ export async function ask(path, alsoFine = []) {
   }
   const answer = { body, headers: response.headers, etag: response.headers.get("ETag") };
   keep(path, answer);
-  return { ...answer, isNew: true };
+  return answer;
 }
 
 // Return the response to a request whose body is not JSON.

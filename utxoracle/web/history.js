@@ -8,22 +8,27 @@ const NARROW = 600;
 
 let drawn = null;
 
-// Draw rows of /api/prices/historical; `range` is theirs.
-export async function drawHistory(rows, range) {
+// Draw rows of /api/prices/historical; `range` is theirs. Return whether they are what is drawn now:
+// not if `isWanted()` became false while Plotly was on its way or at work.
+export async function drawHistory(rows, range, isWanted) {
   const element = byId("history-chart");
   const library = await plotly();
+  if (!isWanted()) return false;
   const colours = theme();
   await library.react(element, traces(rows, colours), layout(rows, range, colours, element), CONFIG);
+  if (!isWanted()) return false;
   element.setAttribute("aria-label", describe(rows, range));
   byId("invalid-key").hidden = rows.every((row) => row.is_valid);
   if (!drawn) offerReset(library, element, byId("history-reset"));
   if (drawn?.key !== range.search) byId("history-reset").hidden = true;
   drawn = { rows, range, key: range.search };
+  return true;
 }
 
 // Draw the same in the colours of now.
 export async function redrawHistory() {
-  if (drawn) await drawHistory(drawn.rows, drawn.range);
+  const before = drawn;
+  if (drawn) await drawHistory(drawn.rows, drawn.range, () => drawn === before);
 }
 
 function traces(rows, colours) {

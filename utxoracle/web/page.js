@@ -3,7 +3,7 @@
 import { Refused, Unreachable, ask, serverNow, token } from "./api.js";
 import { bannersOf, showBanners } from "./banners.js";
 import { showAge, showEmpty, showEntry } from "./cards.js";
-import { saveCsv } from "./csv.js";
+import { linkCsv, saveCsv } from "./csv.js";
 import { byId, setText } from "./dom.js";
 import { awaitComparison, showComparison } from "./figures.js";
 import { clock } from "./format.js";
@@ -28,28 +28,43 @@ let timer = null;
 async function refresh() {
   clearTimeout(timer);
   const mine = ++round;
+  // Another range may be chosen at any time, and its own answers are then on their way.
+  const isWanted = () => mine === round;
   const asked = range;
+  let isLocked = false;
+  try {
+    const answers = await askAll(asked);
+    if (!isWanted()) return;
+    isLocked = Object.values(answers).some((one) => one.error?.status === UNAUTHORIZED);
+    if (isLocked) wantToken();
+    else showAll(answers, asked, isWanted);
+  } finally {
+    // Whatever was thrown above, the page goes on asking.
+    if (isWanted() && !isLocked && !document.hidden) {
+      timer = setTimeout(refresh, known.isLost ? LOST_EVERY : EVERY);
+    }
+  }
+}
+
+async function askAll({ query }) {
   const [latest, health, history, comparison, points] = await Promise.all([
     settled("/api/prices/latest"),
     settled("/health", [UNAVAILABLE]),
-    settled(`/api/prices/historical?${asked.query}`),
-    settled(`/api/prices/comparison?${asked.query}`),
+    settled(`/api/prices/historical?${query}`),
+    settled(`/api/prices/comparison?${query}`),
     settled("/api/prices/points"),
   ]);
-  // Another range was chosen meanwhile, and its own answers are on their way.
-  if (mine !== round) return;
-  const all = [latest, health, history, comparison, points];
-  if (all.some((one) => one.error?.status === UNAUTHORIZED)) {
-    wantToken();
-    return;
-  }
+  return { latest, health, history, comparison, points };
+}
+
+// Nothing waits for the charts: Plotly may come late, or never.
+function showAll({ latest, health, history, comparison, points }, asked, isWanted) {
   byId("token-form").hidden = true;
-  showNewest(all, latest, health);
-  if (!known.empty) {
-    await Promise.all([showHistory(history, asked), showPoints(points, isUsable(points.body))]);
-    if (comparison.body) showComparison(comparison.body);
-  }
-  if (!document.hidden) timer = setTimeout(refresh, known.isLost ? LOST_EVERY : EVERY);
+  showNewest(latest, health);
+  if (known.empty) return;
+  if (comparison.body) showComparison(comparison.body);
+  showHistory(history, asked, isWanted);
+  showPoints(points, isUsable(points.body), isWanted);
 }
 
 async function settled(path, alsoFine) {
@@ -61,8 +76,9 @@ async function settled(path, alsoFine) {
   }
 }
 
-function showNewest(all, latest, health) {
-  known.isLost = all.some((one) => one.error instanceof Unreachable);
+function showNewest(latest, health) {
+  // The others may be slow because much is asked for.
+  known.isLost = [latest, health].some((one) => one.error instanceof Unreachable);
   if (!known.isLost) known.heard = serverNow();
   if (latest.body) {
     Object.assign(known, { entry: latest.body, empty: null, refused: null });
@@ -100,10 +116,9 @@ function showRange() {
   if (range.isCustom) {
     byId("custom-from").value = range.from;
     byId("custom-to").value = range.to;
-    openCustom(true);
   }
-  byId("csv").href = `/api/prices/historical?${range.query}&format=csv`;
-  setText("csv-note", `of ${range.title}`);
+  openCustom(range.isCustom);
+  linkCsv(range);
 }
 
 function openCustom(isOpen) {
@@ -145,7 +160,6 @@ function start() {
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      openCustom(false);
       choose(Range.fromSearch(link.search), { isNew: true });
     });
   }
@@ -161,7 +175,7 @@ function start() {
     token.set(byId("token").value.trim());
     refresh();
   });
-  byId("csv").addEventListener("click", saveCsv);
+  byId("csv").addEventListener("click", (event) => saveCsv(event, range));
   addEventListener("popstate", () => choose(Range.fromSearch(location.search), { isNew: false }));
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
   onThemeChange(() => {

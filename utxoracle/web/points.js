@@ -8,24 +8,29 @@ const NARROW = 600;
 
 let drawn = null;
 
-// Draw the answer of /api/prices/points; `isValid` tells whether its price is.
-export async function drawPoints(found, isValid) {
+// Draw the answer of /api/prices/points; `isValid` tells whether its price is. Return whether it is
+// what is drawn now: not if `isWanted()` became false while Plotly was on its way or at work.
+export async function drawPoints(found, isValid, isWanted) {
   const element = byId("points-chart");
   const library = await plotly();
+  if (!isWanted()) return false;
   const colours = theme();
   const isNarrow = element.clientWidth < NARROW;
   await library.react(element, traces(found, colours, isNarrow), layout(found, isValid, colours, isNarrow), CONFIG);
+  if (!isWanted()) return false;
   element.setAttribute("aria-label", describe(found));
   const [first, last] = [found.blocks[0], found.blocks[found.blocks.length - 1]];
   setText("points-hint", first ? `blocks ${whole(first.height)} to ${whole(last.height)}` : "");
   if (!drawn) offerReset(library, element, byId("points-reset"));
   if (drawn?.found.height !== found.height) byId("points-reset").hidden = true;
   drawn = { found, isValid };
+  return true;
 }
 
 // Draw the same in the colours of now.
 export async function redrawPoints() {
-  if (drawn) await drawPoints(drawn.found, drawn.isValid);
+  const before = drawn;
+  if (drawn) await drawPoints(drawn.found, drawn.isValid, () => drawn === before);
 }
 
 function traces(found, colours, isNarrow) {

@@ -3,6 +3,9 @@
 const DEFAULT_DAYS = "7";
 const ALL = "all";
 const ALL_DAYS = 36_500;
+// The server knows no moments outside these.
+const FIRST_DAY = "1970-01-01";
+const LAST_DAY = "2106-01-01";
 const DAY = /^\d{4}-\d\d-\d\d$/;
 
 export class Range {
@@ -44,8 +47,11 @@ export class Range {
   }
 }
 
+// Browsers read 30 February as 2 March.
 function isDay(text) {
-  return DAY.test(text ?? "") && !Number.isNaN(Date.parse(text));
+  if (!DAY.test(text ?? "") || text < FIRST_DAY || text > LAST_DAY) return false;
+  const time = new Date(text);
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text);
 }
 
 function dayAfter(day) {

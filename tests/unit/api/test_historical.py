@@ -268,11 +268,11 @@ def test_pieces_are_small_and_a_gap_of_years_makes_none(service):
     parts = [*map(len, historical._parts(snapshot.reader(), 0, 2**32, "block"))]
     snapshot.close()
     assert sum(parts) == len(rows) + 1
-    assert max(parts) <= 30 * 6 + 3
+    assert max(parts) <= 10 * 6 + 3
 
 
 def test_a_block_that_is_stamped_where_a_piece_ends_is_in_the_next_one(service):
-    service.store([window(1, FIRST_TIME), window(2, FIRST_TIME + 30 * DAY)])
+    service.store([window(1, FIRST_TIME), window(2, FIRST_TIME + 10 * DAY)])
     snapshot = Snapshot(service.folder)
     parts = [*historical._parts(snapshot.reader(), 0, 2**32, "block")]
     snapshot.close()
