@@ -84,4 +84,4 @@ def test_without_a_snapshot_it_says_why(client, folder):
     folder.snapshot.unlink()
     answer = client.simulate_get(PLACE)
     assert answer.status_code == 503
-    assert "init-db" in answer.json["error"]["detail"]
+    assert "run utxoracle analyze" in answer.json["error"]["detail"]
