@@ -4,14 +4,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from errno import EPIPE
-from hashlib import blake2b
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
 
-from falcon import HTTP_NOT_MODIFIED, HTTPServiceUnavailable, Request, Response
+from falcon import HTTPServiceUnavailable, Request, Response
 
 from utxoracle import __version__
-from utxoracle.api.headers import is_known
+from utxoracle.api.headers import etag_of, is_not_modified
 from utxoracle.errors import StorageError
 from utxoracle.store.connection import Connection
 from utxoracle.store.folder import DataFolder
@@ -139,14 +138,8 @@ class Answers:
     def _not_modified(
         self, request: Request, response: Response, query: tuple[object, ...]
     ) -> bool:
-        response.etag = etag = _etag(self._snapshot.mark, query)
         response.cache_control = self._cache_control
-        if is_known(request, etag):
-            response.status = HTTP_NOT_MODIFIED
-            # There is no content that this would be the type of.
-            response.delete_header("Content-Type")
-            return True
-        return False
+        return is_not_modified(request, response, _etag(self._snapshot.mark, query))
 
 
 class _Stream:
@@ -216,4 +209,4 @@ class _Cache:
 
 def _etag(mark: str, query: tuple[object, ...]) -> str:
     # Another version of the program may write the same facts in another way.
-    return blake2b(repr((__version__, mark, query)).encode(), digest_size=12).hexdigest()
+    return etag_of(repr((__version__, mark, query)).encode())

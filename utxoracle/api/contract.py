@@ -1,14 +1,13 @@
 """`/openapi.json`: the contract of all that is answered, for programs and for people."""
 
 import json
-from hashlib import blake2b
 from pathlib import Path
 
-from falcon import HTTP_NOT_MODIFIED, MEDIA_JSON, Request, Response
+from falcon import MEDIA_JSON, Request, Response
 
 from utxoracle import __version__
 from utxoracle.api.entry import as_json
-from utxoracle.api.headers import is_known
+from utxoracle.api.headers import etag_of, is_not_modified
 from utxoracle.api.parameters import only
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
@@ -22,17 +21,14 @@ class Contract:
         document = json.loads(DOCUMENT.read_bytes())
         document["info"]["version"] = __version__
         self._body = as_json(document)
-        self._etag = blake2b(self._body, digest_size=12).hexdigest()
+        self._etag = etag_of(self._body)
 
     def on_get(self, request: Request, response: Response) -> None:
         """Answer with the document, or 304; it is the same until the program is another."""
         only(request, ())
-        response.etag = self._etag
         response.cache_control = ["no-cache"]
-        if is_known(request, self._etag):
-            response.status = HTTP_NOT_MODIFIED
-            return
-        response.content_type = MEDIA_JSON
-        response.data = self._body
+        if not is_not_modified(request, response, self._etag):
+            response.content_type = MEDIA_JSON
+            response.data = self._body
 
     on_head = on_get

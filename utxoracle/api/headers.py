@@ -1,9 +1,10 @@
 """What every answer tells a browser: what it may do with it, and which other pages may read it."""
 
 import re
+from hashlib import blake2b
 from typing import Any
 
-from falcon import CORSMiddleware, Request, Response
+from falcon import HTTP_NOT_MODIFIED, CORSMiddleware, Request, Response
 
 from utxoracle.errors import UsageError
 from utxoracle.settings import Settings, variable_of
@@ -70,10 +71,21 @@ def allowed_origins(settings: Settings) -> list[str] | None:
     return origins
 
 
-def is_known(request: Request, etag: str) -> bool:
-    """Tell whether a client says that it has what an ETag stands for."""
+def etag_of(content: bytes) -> str:
+    """Return what tells a content from all others."""
+    return blake2b(content, digest_size=12).hexdigest()
+
+
+def is_not_modified(request: Request, response: Response, etag: str) -> bool:
+    """Put the ETag of an answer on it, and make it 304 where the client says that it has that."""
+    response.etag = etag
     # "*" would stand for anything that is there, which isn't known before it is looked for.
-    return etag in (request.if_none_match or [])
+    if etag not in (request.if_none_match or []):
+        return False
+    response.status = HTTP_NOT_MODIFIED
+    # There is no content that this would be the type of.
+    response.delete_header("Content-Type")
+    return True
 
 
 class SecurityHeaders:

@@ -3,11 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from html import escape
 
 from falcon import (
-    HTTP_NOT_MODIFIED,
     HTTP_SERVICE_UNAVAILABLE,
     MEDIA_HTML,
     MEDIA_JSON,
@@ -19,7 +17,7 @@ from utxoracle import __version__
 from utxoracle.api.access import Access
 from utxoracle.api.answers import Answers
 from utxoracle.api.entry import as_json, window_entry
-from utxoracle.api.headers import PAGE_POLICY, POLICY, is_known
+from utxoracle.api.headers import PAGE_POLICY, POLICY, etag_of, is_not_modified
 from utxoracle.api.problems import RETRY_SECONDS
 from utxoracle.api.static import Assets
 from utxoracle.errors import StorageError
@@ -89,13 +87,9 @@ class Page:
             return
         body = self._render(shown)
         # Of the content itself: it depends on the clock and on who asks, not on prices alone.
-        etag = blake2b(body, digest_size=12).hexdigest()
-        response.etag = etag
-        if is_known(request, etag):
-            response.status = HTTP_NOT_MODIFIED
-            return
-        response.content_type = MEDIA_HTML
-        response.data = body
+        if not is_not_modified(request, response, etag_of(body)):
+            response.content_type = MEDIA_HTML
+            response.data = body
 
     on_head = on_get
 

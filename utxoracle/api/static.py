@@ -9,10 +9,10 @@ from hashlib import blake2b
 from pathlib import Path
 from string import Template
 
-from falcon import HTTP_NOT_MODIFIED, HTTPNotFound, Request, Response
+from falcon import HTTPNotFound, Request, Response
 
 import utxoracle
-from utxoracle.api.headers import is_known
+from utxoracle.api.headers import etag_of, is_not_modified
 
 STATIC = "/static"
 
@@ -100,11 +100,9 @@ class Static:
             )
         is_packed = takes_gzip(request.get_header("Accept-Encoding") or "")
         etag = f"{asset.digest}-gzip" if is_packed else asset.digest
-        response.etag = etag
         response.vary = ["Accept-Encoding"]
         response.cache_control = ["public", f"max-age={_YEAR}", "immutable"]
-        if is_known(request, etag):
-            response.status = HTTP_NOT_MODIFIED
+        if is_not_modified(request, response, etag):
             return
         response.content_type = asset.media_type
         if is_packed:
@@ -138,7 +136,7 @@ def _read_assets(folder: Path) -> Iterator[tuple[str, Asset]]:
             continue
         content = path.read_bytes()
         packed = content if is_packed else gzip.compress(content, mtime=0)
-        digest = blake2b(content, digest_size=12).hexdigest()
+        digest = etag_of(content)
         size = _unpacked_size(content) if is_packed else len(content)
         yield name.removesuffix(".gz"), Asset(media_type, packed, size, digest)
 
