@@ -49,6 +49,10 @@ class ChainReorganised(SourceError):
     """Raised when blocks that a source gave one after the other are not of one chain."""
 
 
+class DeliveryError(SourceError):
+    """Raised when an alert could not be delivered."""
+
+
 class DataError(UtxoracleError):
     """Raised when data arrived but must not be used."""
 

@@ -45,6 +45,10 @@ _NOT_NEGATIVE = (
     "max_window_jump",
     "max_day_jump",
     "divergence",
+    "backup_keep_days",
+    "backup_keep_min",
+    "backup_hours",
+    "min_free",
 )
 
 
@@ -194,10 +198,44 @@ class Settings:
         3.0,
         "percent between on-chain and exchange price from which on they diverge",
     )
+    backup_dir: Path | None = _setting(
+        "UTXORACLE_BACKUP_DIR",
+        None,
+        "folder of the backups; the folder backups in the data folder when not set",
+    )
+    backup_keep_days: int = _setting(
+        "UTXORACLE_BACKUP_KEEP_DAYS", 30, "days after which a backup is removed"
+    )
+    backup_keep_min: int = _setting(
+        "UTXORACLE_BACKUP_KEEP_MIN", 3, "good backups that are kept however old they are"
+    )
+    backup_hours: float = _setting(
+        "UTXORACLE_BACKUP_HOURS", 30.0, "hours without a good backup after which one is overdue"
+    )
+    mount_point: str | None = _setting(
+        "UTXORACLE_MOUNT_POINT",
+        None,
+        "where the disk of the data folder must be mounted; none: it may be the root disk",
+    )
+    min_free: float = _setting(
+        "UTXORACLE_MIN_FREE", 10.0, "GB on the disk of the data folder below which it is low"
+    )
+    alert_url: str | None = _setting(
+        "UTXORACLE_ALERT_URL", None, "webhook that alerts are sent to; nobody's when not set"
+    )
+    alert_url_file: Path | None = _setting(
+        "UTXORACLE_ALERT_URL_FILE", None, "file that holds it, where the URL is a secret itself"
+    )
+    alert_secret_file: Path | None = _setting(
+        "UTXORACLE_ALERT_SECRET_FILE", None, "file that holds the key by which alerts are signed"
+    )
+    alert_timeout: float = _setting(
+        "UTXORACLE_ALERT_TIMEOUT", 5.0, "seconds until an alert is sent once more"
+    )
 
     def __post_init__(self) -> None:
         """Refuse values that can't work, before anything is done with them."""
-        for name in ("connect_timeout", "read_timeout", "exchange_timeout"):
+        for name in ("connect_timeout", "read_timeout", "exchange_timeout", "alert_timeout"):
             if not 0 < getattr(self, name) <= LONGEST_TIMEOUT:
                 raise UsageError(
                     f"{variable_of(name)} must be greater than 0 and at most {LONGEST_TIMEOUT} "
@@ -260,18 +298,37 @@ class Settings:
         Raises:
             UsageError: It isn't set, and there is no home folder to look in.
         """
-        if self.data_dir:
-            return self.data_dir
-        # XDG Base Directory Specification: a relative path counts as not set.
-        base = Path(environ.get("XDG_DATA_HOME", ""))
-        if base.is_absolute():
-            return base / "utxoracle"
-        try:
-            return Path.home() / ".local" / "share" / "utxoracle"
-        except RuntimeError:
-            raise UsageError(
-                f"there is no home folder for the database: set {variable_of('data_dir')}"
-            ) from None
+        return self.data_dir or _xdg_folder(
+            environ,
+            "XDG_DATA_HOME",
+            ".local/share",
+            f"there is no home folder for the database: set {variable_of('data_dir')}",
+        )
+
+    def backup_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Return the folder of the backups, which need not be there.
+
+        Raises:
+            UsageError: As for the data folder, which it is in when it isn't set.
+        """
+        return self.backup_dir or self.data_folder(environ) / "backups"
+
+    def state_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Return the folder for what must outlive the data folder's disk; it need not be there.
+
+        Raises:
+            UsageError: systemd names none, and there is no home folder to look in.
+        """
+        # systemd names one or several, with colons between.
+        first = Path(environ.get("STATE_DIRECTORY", "").partition(":")[0])
+        if first.is_absolute():
+            return first
+        return _xdg_folder(
+            environ,
+            "XDG_STATE_HOME",
+            ".local/state",
+            "there is no home folder for what alerts remember: set STATE_DIRECTORY",
+        )
 
     def network_name(self) -> str:
         """Return the network to expect of the sources: a simulated chain is always a regtest one.
@@ -287,6 +344,17 @@ class Settings:
                 "leave --network and UTXORACLE_NETWORK out"
             )
         return "regtest"
+
+
+def _xdg_folder(environ: Mapping[str, str], variable: str, usual: str, advice: str) -> Path:
+    # XDG Base Directory Specification: a relative path counts as not set.
+    base = Path(environ.get(variable, ""))
+    if base.is_absolute():
+        return base / "utxoracle"
+    try:
+        return Path.home() / usual / "utxoracle"
+    except RuntimeError:
+        raise UsageError(advice) from None
 
 
 def split_urls(text: str) -> list[str]:

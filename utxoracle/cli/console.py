@@ -80,16 +80,21 @@ def give_up_output() -> None:
 
 
 @contextmanager
-def progress_of(action: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback that draws a bar on a terminal and writes some lines elsewhere."""
+def progress_of(
+    action: str, unit: str = "blocks", factor: int = 1
+) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback that draws a bar on a terminal and writes some lines elsewhere.
+
+    It is told how much is done, and of how much; what is shown are units of `factor` of these.
+    """
     if sys.stderr and sys.stderr.isatty():
         with click.progressbar(
             length=1, label=action, show_eta=False, show_pos=True, file=sys.stderr
         ) as bar:
 
             def draw(done: int, total: int) -> None:
-                bar.length = total
-                bar.update(done - bar.pos)
+                bar.length = total // factor
+                bar.update(done // factor - bar.pos)
 
             yield draw
     else:
@@ -99,6 +104,8 @@ def progress_of(action: str) -> Iterator[Callable[[int, int], None]]:
             nonlocal last_line
             if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
                 last_line = time.monotonic()
-                click.echo(f"utxoracle: {action}: {done} of {total} blocks", err=True)
+                click.echo(
+                    f"utxoracle: {action}: {done // factor} of {total // factor} {unit}", err=True
+                )
 
         yield log

@@ -145,6 +145,14 @@ def duration(seconds: float) -> str:
     return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:,.0f} days"
 
 
+def size(count: int) -> str:
+    """Return a number of bytes as people say it."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:,.1f} {unit}"
+    return f"{count} bytes"
+
+
 def _price(row: "WindowRow | DayRow") -> str:
     facts = row.facts
     shown = "no price" if facts.price is None else f"${facts.price:,.2f}"

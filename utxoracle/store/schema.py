@@ -63,6 +63,19 @@ MIGRATIONS = (
             FROM daily_prices""",
         ),
     ),
+    Migration(
+        2,
+        "prices of the hand-made predecessor",
+        (
+            # As they were found, in a table of their own: they were computed in another way.
+            """CREATE TABLE predecessor_prices (
+                date DATE, origin TEXT, exchange_price DECIMAL(12, 2),
+                utxoracle_price DECIMAL(12, 2), price_difference DECIMAL(12, 2),
+                avg_pct_diff DECIMAL(6, 2), confidence DECIMAL(5, 4), tx_count INTEGER,
+                is_valid BOOLEAN, created_at TIMESTAMP, PRIMARY KEY (date, origin)
+            )""",
+        ),
+    ),
 )
 
 

@@ -10,9 +10,11 @@ from utxoracle.store.database import Database, create_database
 from utxoracle.store.schema import MIGRATIONS, Migration
 from utxoracle.store.snapshot import Snapshot, published_revision
 
-ADD_FEES = Migration(2, "fees of blocks", ("ALTER TABLE blocks ADD COLUMN fees BIGINT",))
+NEWEST = MIGRATIONS[-1].version
+
+ADD_FEES = Migration(NEWEST + 1, "fees of blocks", ("ALTER TABLE blocks ADD COLUMN fees BIGINT",))
 FAIL = Migration(
-    3,
+    NEWEST + 2,
     "one that fails",
     ("CREATE TABLE half (i INTEGER)", "ALTER TABLE nowhere ADD COLUMN i INTEGER"),
 )
@@ -43,16 +45,16 @@ def test_a_pending_migration_is_applied_once_and_published(folder, monkeypatch):
     add_migrations(monkeypatch, ADD_FEES)
     for _ in range(2):
         with Database.open(folder, REGTEST) as database:
-            assert database.reader.schema_version == 2
+            assert database.reader.schema_version == NEWEST + 1
             assert database.revision == database.reader.revision == 1
     assert query(
         folder, "SELECT count(fees), (SELECT count(*) FROM schema_migrations) FROM blocks"
-    ) == [(0, 2)]
+    ) == [(0, NEWEST + 1)]
     with pytest.raises(StorageError, match="older version: run utxoracle analyze"):
         Snapshot(folder).reader()
     assert not create_database(folder, REGTEST)
     assert published_revision(folder) == 1
-    assert Snapshot(folder).reader().schema_version == 2
+    assert Snapshot(folder).reader().schema_version == NEWEST + 1
 
 
 def test_a_migration_that_fails_leaves_nothing_and_stays_pending(folder, monkeypatch):
@@ -61,7 +63,7 @@ def test_a_migration_that_fails_leaves_nothing_and_stays_pending(folder, monkeyp
         with pytest.raises(StorageError) as caught:
             Database.open(folder, REGTEST)
         assert "\n" not in str(caught.value)
-    assert query(folder, "SELECT max(version) FROM schema_migrations") == [(2,)]
+    assert query(folder, "SELECT max(version) FROM schema_migrations") == [(NEWEST + 1,)]
     assert query(folder, "SELECT value FROM meta WHERE key = 'revision'") == [("1",)]
     assert not query(folder, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'half'")
 
@@ -72,7 +74,7 @@ def test_a_newer_schema_is_refused_by_the_writer_and_by_readers(folder, monkeypa
         create_database(folder, REGTEST)
         shutil.copy(folder.database, folder.snapshot)
     before = folder.database.read_bytes()
-    message = r"was written by a newer utxoracle \(schema 2, this one knows 1\)"
+    message = rf"was written by a newer utxoracle \(schema {NEWEST + 1}, this one knows {NEWEST}\)"
     with pytest.raises(StorageError, match=message):
         Database.open(folder, REGTEST)
     with pytest.raises(StorageError, match=message):
