@@ -2,10 +2,17 @@
 
 import os
 import re
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from filecmp import cmp
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 from utxoracle.errors import StorageError
+
+if TYPE_CHECKING:
+    from tempfile import _TemporaryFileWrapper
 
 LEFT_OVER = re.compile(r"\.utxoracle\.[a-z0-9_]{8}")
 """What a file is called that isn't whole yet; one that stays is of a process that was killed."""
@@ -16,41 +23,63 @@ def write_atomically(
 ) -> None:
     """Write `data` to `path` so that a crash leaves either the old file or the new one.
 
-    The bytes go to a temporary file beside it, reach the disk, and take the name in one step.
+    Args:
+        path: The file.
+        data: All that it shall hold.
+        mode: As for `atomic_file`.
+        durable: The same.
+
+    Raises:
+        StorageError: The folder is missing, read-only or full, or `path` is not a plain file.
+    """
+    with atomic_file(path, mode=mode, durable=durable) as file:
+        file.write(data)
+
+
+@contextmanager
+def atomic_file(
+    path: Path, *, mode: int | None = None, durable: bool = True, keep_equal: bool = False
+) -> Iterator["_TemporaryFileWrapper[bytes]"]:
+    """Give a file to write to, which is `path` as soon as the block has ended without an error.
+
+    The bytes go to a temporary file beside it, reach the disk, and take the name in one step. So a
+    crash leaves either the old file or the new one. The block may also let somebody else write to
+    the name that the temporary file has.
 
     A symbolic link stays one: the file that it leads to is replaced.
 
     Args:
         path: The file.
-        data: All that it shall hold.
         mode: Its permissions; what the umask leaves of 0o666 when not given.
         durable: Whether the bytes must reach the disk first. Without it a loss of power may leave
             a file that is cut short; only for what is checked when read and can be made anew.
+        keep_equal: Whether a file that holds the same already stays as it is, times included.
 
     Raises:
-        StorageError: The folder is missing, read-only or full, or `path` is not a plain file.
+        StorageError: The folder is missing, read-only or full, `path` is not a plain file, or the
+            block raised an OSError.
     """
     path = writable_target(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".utxoracle.")
+        with NamedTemporaryFile(dir=path.parent, prefix=".utxoracle.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                yield file
+                file.flush()
+                # Temporary files are private; what the user asked for follows their umask.
+                os.fchmod(file.fileno(), 0o666 & ~_umask() if mode is None else mode)
+                if durable:
+                    os.fsync(file.fileno())
+                file.close()
+                if keep_equal and path.exists() and cmp(temporary, path, shallow=False):
+                    return
+                temporary.replace(path)
+                if durable:
+                    sync_folder(path.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(_told(path, error)) from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            # mkstemp makes files private; what the user asked for follows their umask.
-            os.fchmod(file.fileno(), 0o666 & ~_umask() if mode is None else mode)
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-        if durable:
-            sync_folder(path.parent)
-    except OSError as error:
-        raise StorageError(_told(path, error)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def writable_target(path: Path) -> Path:

@@ -14,9 +14,17 @@ COMMANDS = {
     "init-db": "analyze:init_db_command",
     "analyze": "analyze:analyze_command",
     "status": "status:status_command",
+    "doctor": "doctor:doctor_command",
     "price": "price:price_command",
     "plot": "price:plot_command",
+    "export": "export:export_command",
     "serve": "serve:serve_command",
+    "backup": "backup:backup_command",
+    "backups": "backup:backups_command",
+    "restore": "backup:restore_command",
+    "backup-mempool-db": "mempool_db:backup_mempool_db_command",
+    "alert": "alert:alert_command",
+    "migrate": "migrate:migrate_command",
     "simulate": "simulate:simulate_command",
 }
 """Where each command is, in the order in which --help shows them."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utxoracle.jobs.finished_days import finished_days, first_day_start
@@ -24,11 +25,13 @@ DAYS = 7
 _BLOCKS_OF_DAYS = 1500
 """Blocks that the days looked at fit into, with what shows where they begin and end."""
 
-_MOST_AHEAD = 7200
+MOST_AHEAD = 7200
 """Seconds that a block may be stamped ahead of the clocks of the nodes that take it."""
 
 _CLOCK_STEP = 60
 """Seconds that a clock may be set back without a word about it."""
+
+NO_SNAPSHOT = "not known without a snapshot"
 
 _ADVICE = {
     State.BEHIND: "has it stopped?",
@@ -126,6 +129,15 @@ class Health:
         ]
 
 
+def unseen(path: Path, error: OSError) -> Check:
+    """Return that something could not be checked, since `path` can't be looked at."""
+    return Check(
+        CheckStatus.UNKNOWN,
+        f"{path} can't be looked at: {error.strerror or error}; run it as the service's user, or "
+        "as root",
+    )
+
+
 def read_stored(reader: "Reader") -> Stored:
     """Return what a snapshot tells, at a cost that doesn't grow with the history.
 
@@ -159,7 +171,7 @@ def health(
         settings: What counts as stalled, and when a run is overdue.
         now: Seconds since 1970 UTC.
     """
-    unknown = Check(CheckStatus.UNKNOWN, "not known without a snapshot")
+    unknown = Check(CheckStatus.UNKNOWN, NO_SNAPSHOT)
     checks = {
         "snapshot": _snapshot(stored, trouble),
         "run": _run(last_run, settings, now),
@@ -236,7 +248,7 @@ def _chain(top: "BlockRow | None", run: LastRun | None, settings: Settings, now:
                 else "the chain stalls; see that the node is up and has peers"
             ),
         )
-    if age < -_MOST_AHEAD:
+    if age < -MOST_AHEAD:
         return Check(
             CheckStatus.WARNING,
             f"{newest} is stamped {duration(-age)} from now: check the clock of this machine",

@@ -38,6 +38,7 @@ _FILE_HEADERS = 3 * 4096
 
 _PID = re.compile(r"\(PID ([0-9]+)\)")
 _LONGEST_DETAIL = 160
+_INTERRUPTED = "Query interrupted"
 
 Remedy = Callable[[], str]
 """Says what to do about a file that can't be used, at the moment when it is needed."""
@@ -80,11 +81,18 @@ class Connection:
         return connection
 
     @classmethod
-    def open_read_only(cls, path: Path, remedy: Remedy) -> "Connection":
+    def open_read_only(
+        cls, path: Path, remedy: Remedy, writable: Path | None = None
+    ) -> "Connection":
         """Return a connection that can only read the file which has the name at this moment.
 
         The file is attached to an instance of DuckDB of its own. What is opened directly is shared
         by all connections of a process to a name, also after another file took that name.
+
+        Args:
+            path: The file.
+            remedy: What to do when it can't be used.
+            writable: The one folder that `write_parquet` can write files into.
 
         Raises:
             StorageError: It can't be opened.
@@ -93,14 +101,25 @@ class Connection:
             connection = cls(path, duckdb.connect(config=_CONFIG), remedy)
         try:
             # ATTACH takes no bound value in DuckDB 1.5.
-            name = str(path).replace("'", "''")
-            connection.query(f"ATTACH '{name}' AS snapshot (READ_ONLY)")
+            connection.query(f"ATTACH {_quoted(path)} AS snapshot (READ_ONLY)")
             connection.query("USE snapshot")
+            if writable:
+                connection.query(f"SET allowed_directories = [{_quoted(writable)}]")
             connection.query("SET enable_external_access = false")
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def reopened(self, writable: Path) -> "Connection":
+        """Return another connection to what has the same name, which can write into a folder.
+
+        What a connection may do is settled when it is opened.
+
+        Raises:
+            StorageError: It can't be opened.
+        """
+        return self.open_read_only(self.path, self._remedy, writable)
 
     def hold(self) -> "Connection":
         """Return this connection, which then stays open until it is closed once more."""
@@ -122,6 +141,43 @@ class Connection:
     def one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """Return the first row that a statement gives, None when it gives none."""
         return next(iter(self.query(statement, values)), None)
+
+    def write_parquet(self, statement: str, path: Path) -> None:
+        """Write the rows that a query without values gives to `path`, in the writable folder.
+
+        Raises:
+            OSError: The file can't be written.
+            StorageError: The rows can't be read, or this DuckDB doesn't write Parquet.
+        """
+        self._copy(statement, path, "FORMAT parquet, COMPRESSION zstd")
+
+    def join_parquet(self, pieces: Sequence[Path], path: Path) -> None:
+        """Write all rows of files that `write_parquet` made to `path`, a little at a time.
+
+        Raises:
+            OSError: The file can't be written.
+            StorageError: The pieces can't be read.
+        """
+        names = ", ".join(map(_quoted, pieces))
+        self.write_parquet(f"SELECT * FROM read_parquet([{names}])", path)  # noqa: S608
+
+    def _copy(self, statement: str, path: Path, how: str) -> None:
+        with _told(self.path, self._remedy):
+            try:
+                self._raw.execute(
+                    f"COPY ({statement}) TO {_quoted(path)} ({how}, USE_TMP_FILE false)"
+                )
+            except duckdb.CatalogException as error:
+                raise StorageError(
+                    f"the DuckDB that is installed here, {duckdb.__version__}, can't write Parquet "
+                    f"({_first_line(error, path)}): take that of PyPI, or another format"
+                ) from None
+            except duckdb.IOException as error:
+                # DuckDB 2 packs what went wrong into JSON.
+                cause = re.search(re.escape(path.name) + r"\W*([\w ,]+)", str(error))
+                if cause is None:
+                    raise
+                raise OSError(None, cause[1]) from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -175,6 +231,11 @@ class Connection:
 def _told(path: Path, remedy: Remedy) -> Iterator[None]:
     try:
         yield
+    except RuntimeError as error:
+        # What DuckDB makes of Ctrl-C.
+        if str(error) != _INTERRUPTED:
+            raise
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         text = str(error)
         pid = _PID.search(text)
@@ -186,6 +247,10 @@ def _told(path: Path, remedy: Remedy) -> Iterator[None]:
         raise StorageError(
             f"{path} can't be used and is left as it is ({_first_line(error, path)}): {remedy()}"
         ) from None
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _first_line(error: duckdb.Error, path: Path) -> str:

@@ -1,7 +1,7 @@
 """The database and its one writer."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,9 @@ from utxoracle.errors import StorageError
 from utxoracle.settings import variable_of
 from utxoracle.store.batches import store_batch
 from utxoracle.store.connection import Connection, Remedy
-from utxoracle.store.folder import DataFolder
+from utxoracle.store.folder import DataFolder, make_folder
 from utxoracle.store.lock import run_lock
+from utxoracle.store.predecessor import Imported, PredecessorRow, store_predecessor
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import Batch
 from utxoracle.store.schema import migrate, raise_revision
@@ -43,6 +44,7 @@ class Database:
                 network or in use, or its disk is full or fails. It is left as it is.
         """
         if not folder.database.exists():
+            _tell_of_interrupted_restore(folder)
             raise StorageError(
                 f"{folder.database} is not there, not initialised: run utxoracle init-db, or "
                 "mount its disk"
@@ -72,6 +74,21 @@ class Database:
             raise_revision(self._connection)
         self.revision = self.reader.revision
         return self.revision
+
+    def import_predecessor(self, rows: Sequence[PredecessorRow]) -> Imported:
+        """Store the predecessor's rows, one for each day and origin, beside our own.
+
+        The revision is only raised if they change anything.
+
+        Raises:
+            StorageError: They can't be stored; the database is as before.
+        """
+        with self._connection.transaction():
+            imported = store_predecessor(self._connection, rows)
+            if imported.new or imported.changed:
+                raise_revision(self._connection)
+        self.revision = self.reader.revision
+        return imported
 
     def close(self) -> None:
         """Fold the log of commits into the file, so that it can be copied, and close it.
@@ -136,7 +153,7 @@ def create_database(folder: DataFolder, network: Network) -> bool:
     Raises:
         StorageError: They can't be made, or what is there can't be used.
     """
-    _make_folder(folder.path)
+    make_folder(folder.path)
     folder.check()
     with run_lock(folder):
         is_new = not os.path.lexists(folder.database)
@@ -146,26 +163,16 @@ def create_database(folder: DataFolder, network: Network) -> bool:
         folder.check_space()
         if is_new:
             _build(folder, network)
-        _make_folder(folder.scans)
+        make_folder(folder.scans)
         # To open it is to bring it to the newest schema, and behind that it is published.
         with published_database(folder, network):
             pass
     return is_new
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(0o750, parents=True, exist_ok=True)
-    except FileExistsError:
-        raise StorageError(f"{path} is not a folder; choose another name") from None
-    except OSError as error:
-        raise StorageError(
-            f"can't make the folder {path}: {error.strerror}; check the one that it is in"
-        ) from None
-
-
 def _refuse_remains(folder: DataFolder) -> None:
     """Refuse to begin anew beside what is left of a database that is gone."""
+    _tell_of_interrupted_restore(folder)
     if folder.snapshot.exists():
         raise StorageError(
             f"{folder.database} is gone, but its copy is there: cp {folder.snapshot} "
@@ -176,6 +183,15 @@ def _refuse_remains(folder: DataFolder) -> None:
         raise StorageError(
             f"{folder.database} is gone, but {folder.wal} with its last commits is there: put "
             "the database back, or move that file away to start over"
+        )
+
+
+def _tell_of_interrupted_restore(folder: DataFolder) -> None:
+    """Say how to go on where a restore has moved the database away, and was killed then."""
+    if folder.replaced:
+        raise StorageError(
+            f"{folder.database} is gone, but {folder.replaced[-1]} was kept by a restore: run "
+            "that again, or move what was kept away to start over"
         )
 
 

@@ -13,6 +13,10 @@ SPARE_SPACE = 64 << 20
 """Bytes that must be free beside those for the copy of the database that is published."""
 
 
+BEFORE_RESTORE = "before-restore-"
+"""What stands between the name of a database that was replaced and the moment when it was."""
+
+
 @dataclass(frozen=True)
 class DataFolder:
     """The folder that holds everything that is stored.
@@ -64,6 +68,12 @@ class DataFolder:
         return self.path / "lock"
 
     @property
+    def replaced(self) -> list[Path]:
+        """The databases that restores have taken the place of, oldest first."""
+        found = self.path.glob(f"{self.database.name}.{BEFORE_RESTORE}*")
+        return sorted(path for path in found if path.suffix != ".wal")
+
+    @property
     def how_to_start_over(self) -> str:
         """What to do to begin anew, for the message of a failure."""
         return f"move {self.database} and {self.snapshot} away and run utxoracle init-db"
@@ -83,11 +93,11 @@ class DataFolder:
                 raise StorageError(f"{self.path} is not a folder; choose another name")
             for path in (self.path, self.database, self.wal):
                 if path.exists():
-                    _check_owner(path)
-            _check_access(self.path, os.R_OK | os.W_OK | os.X_OK)
+                    check_owner(path)
+            check_access(self.path, os.R_OK | os.W_OK | os.X_OK)
             for path in (self.database, self.wal):
                 if path.exists():
-                    _check_access(path, os.R_OK | os.W_OK)
+                    check_access(path, os.R_OK | os.W_OK)
         except OSError as error:
             raise StorageError(
                 f"{self.path} can't be used: {error.strerror}; check the modes and owners of the "
@@ -101,17 +111,12 @@ class DataFolder:
             StorageError: There isn't, or the folder can't be asked.
         """
         try:
-            free = shutil.disk_usage(self.path).free
             size = self.database.stat().st_size if self.database.exists() else 0
         except OSError as error:
             raise StorageError(
                 f"{self.path} can't be used: {error.strerror}; check its disk"
             ) from None
-        if free < size + SPARE_SPACE:
-            raise StorageError(
-                f"the disk of {self.path} has {_megabytes(free)} free, but "
-                f"{_megabytes(size + SPARE_SPACE)} are needed: make room"
-            )
+        check_free(self.path, size)
 
     def remove_left_overs(self) -> None:
         """Remove what runs have left that were killed while they wrote a file.
@@ -131,8 +136,45 @@ class DataFolder:
             ) from None
 
 
-def _check_owner(path: Path) -> None:
-    """Refuse to work as root in another user's folder: its files would lock that user out."""
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it is in, unless it is there.
+
+    Raises:
+        StorageError: It can't be made, or a file has its name.
+    """
+    try:
+        path.mkdir(0o750, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StorageError(f"{path} is not a folder; choose another name") from None
+    except OSError as error:
+        raise StorageError(
+            f"can't make the folder {path}: {error.strerror}; check the one that it is in"
+        ) from None
+
+
+def check_free(path: Path, size: int) -> None:
+    """Check that there is room for files of `size` bytes in a folder, and SPARE_SPACE beside.
+
+    Raises:
+        StorageError: There isn't, or the folder can't be asked.
+    """
+    try:
+        free = shutil.disk_usage(path).free
+    except OSError as error:
+        raise StorageError(f"{path} can't be used: {error.strerror}; check its disk") from None
+    if free < size + SPARE_SPACE:
+        raise StorageError(
+            f"the disk of {path} has {_megabytes(free)} free, but "
+            f"{_megabytes(size + SPARE_SPACE)} are needed: make room"
+        )
+
+
+def check_owner(path: Path) -> None:
+    """Refuse to work as root in another user's folder: its files would lock that user out.
+
+    Raises:
+        StorageError: So it would be.
+    """
     owner = path.stat().st_uid
     if os.geteuid() == 0 and owner != 0:
         name = _user_name(owner)
@@ -142,7 +184,16 @@ def _check_owner(path: Path) -> None:
         )
 
 
-def _check_access(path: Path, mode: int) -> None:
+def check_access(path: Path, mode: int) -> None:
+    """Check that this user has access to a file or folder.
+
+    Args:
+        path: The file or folder, which is there.
+        mode: What is asked for, as for `os.access`.
+
+    Raises:
+        StorageError: The user has not.
+    """
     # The effective user is the one that the kernel asks about when files are opened.
     if os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
         return

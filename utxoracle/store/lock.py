@@ -1,4 +1,4 @@
-"""One run at a time: whatever writes holds this lock."""
+"""One run at a time, and one backup: whatever writes holds its lock."""
 
 import fcntl
 import os
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from utxoracle.errors import StorageError
 from utxoracle.store.folder import DataFolder
@@ -16,39 +17,56 @@ _LONGEST_HOLDER = 100
 
 @contextmanager
 def run_lock(folder: DataFolder) -> Iterator[None]:
-    """Hold the lock of `folder` for as long as the block runs.
-
-    The kernel releases it when the process ends, however it does. The file is never removed: two
-    runs could hold locks on two files of one name. Processes that are started don't inherit it.
+    """Hold the lock of a data folder for as long as the block runs.
 
     Raises:
         StorageError: Another run holds it, or the lock file can't be written.
     """
+    advice = "wait for it, or see journalctl -u utxoracle-analyze"
+    with _held(folder.lock, "another run is going on", advice):
+        yield
+
+
+@contextmanager
+def backup_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder of backups for as long as the block runs.
+
+    Raises:
+        StorageError: Another backup holds it, or the lock file can't be written.
+    """
+    with _held(folder / ".lock", f"another backup is being made in {folder}", "wait for it"):
+        yield
+
+
+@contextmanager
+def _held(path: Path, conflict: str, advice: str) -> Iterator[None]:
+    """Hold the lock of a file.
+
+    The kernel releases it when the process ends, however it does. The file is never removed: two
+    processes could hold locks on two files of one name. Those that are started don't inherit it.
+    """
     try:
         # Python closes what it opens in programs that it starts (PEP 446).
-        handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     except OSError as error:
         raise StorageError(
-            f"can't write {folder.lock}: {error.strerror}; check its owner and its disk"
+            f"can't write {path}: {error.strerror}; check its owner and its disk"
         ) from None
     try:
-        _take(handle, folder)
+        _take(handle, path, conflict, advice)
         yield
     finally:
         os.close(handle)
 
 
-def _take(handle: int, folder: DataFolder) -> None:
+def _take(handle: int, path: Path, conflict: str, advice: str) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StorageError(
-            f"another run is going on{_holder(handle)}: wait for it, or see "
-            "journalctl -u utxoracle-analyze"
-        ) from None
+        raise StorageError(f"{conflict}{_holder(handle)}: {advice}") from None
     except OSError as error:
         raise StorageError(
-            f"can't lock {folder.lock}: {error.strerror}; use a disk that knows locks"
+            f"can't lock {path}: {error.strerror}; use a disk that knows locks"
         ) from None
     # Who holds it is only for people: a full disk mustn't keep a run from saying so itself.
     with suppress(OSError):

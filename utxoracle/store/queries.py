@@ -11,7 +11,7 @@ from datetime import date
 
 import numpy as np
 
-from utxoracle.sources.days import CONFIRMATIONS
+from utxoracle.sources.days import CONFIRMATIONS, WINDOW
 from utxoracle.store import columns
 from utxoracle.store.columns import block_row, day_row, timestamp, window_row
 from utxoracle.store.connection import Connection
@@ -30,6 +30,10 @@ from utxoracle.store.series import (
 _BLOCKS = f"SELECT {', '.join(columns.BLOCKS)} FROM blocks"  # noqa: S608
 _WINDOWS = f"SELECT {', '.join(columns.WINDOWS)} FROM window_prices"  # noqa: S608
 _DAYS = f"SELECT {', '.join(columns.DAYS)} FROM daily_prices"  # noqa: S608
+_GAPS = """SELECT before + 1, height - 1 FROM (
+    SELECT height, lag(height, 1, ?) OVER (ORDER BY height) AS before
+    FROM (SELECT height FROM {table} UNION ALL SELECT ?)
+) WHERE height > before + 1 ORDER BY height"""
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,21 @@ class Reader:
             [WindowGap(height, columns.seconds(time), price) for height, time, price in windows],
             [DayGap(day, price) for day, price in days],
         )
+
+    def height_gaps(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return where blocks are missing, and where window prices are, ascending.
+
+        Each gap is the first and the last height that is missing. Blocks are expected from the
+        oldest one that is stored up to the newest, window prices from the 145th on.
+        """
+        first, top = self._connection.query("SELECT min(height), max(height) FROM blocks")[0]
+        if top is None:
+            return [], []
+        blocks, windows = (
+            self._connection.query(_GAPS.format(table=table), [before, top + 1])
+            for table, before in (("blocks", first - 1), ("window_prices", first + WINDOW - 1))
+        )
+        return blocks, windows
 
     def points(self) -> Points | None:
         """Return the price points of the newest window."""

@@ -87,7 +87,8 @@ class Differences:
     correlation: float | None
 
 
-def _rfc3339(sql: str) -> str:
+def rfc3339_sql(sql: str) -> str:
+    """Return SQL for the text of a time of the database, as RFC 3339 has it."""
     return f"strftime({sql}, '%Y-%m-%dT%H:%M:%SZ')"
 
 
@@ -102,7 +103,7 @@ _PERCENT = f"(100 * {_AMOUNT} / price)"
 _PRICE = (
     Column("utxoracle_price", "price"),
     Column("mempool_price", "exchange_price"),
-    Column("mempool_timestamp", _rfc3339("exchange_time"), is_text=True),
+    Column("mempool_timestamp", rfc3339_sql("exchange_time"), is_text=True),
     Column("mempool_reason", "exchange_reason", is_text=True),
     Column("diff_amount", _AMOUNT),
     Column("diff_percent", _finite(_PERCENT)),
@@ -120,7 +121,7 @@ _PRICE = (
 _BY_NAME: Mapping[str, Column] = {column.name: column for column in _PRICE}
 
 SERIES = (
-    Column("timestamp", _rfc3339("time"), is_text=True),
+    Column("timestamp", rfc3339_sql("time"), is_text=True),
     Column("height", "height"),
     *(
         _BY_NAME[name]
@@ -132,11 +133,12 @@ SERIES = (
 )  # fmt: skip
 """Columns of a series of window prices."""
 
-_NOON = "(CAST(date AS TIMESTAMP) + INTERVAL 12 HOUR)"
+NOON = "(CAST(date AS TIMESTAMP) + INTERVAL 12 HOUR)"
+"""The moment of a day's price."""
 
 DAILY = (
     Column("date", "date", is_text=True),
-    Column("timestamp", _rfc3339(_NOON), is_text=True),
+    Column("timestamp", rfc3339_sql(NOON), is_text=True),
     Column("first_height", "first_height"),
     Column("last_height", "last_height"),
     Column("blocks", "blocks"),
@@ -189,7 +191,7 @@ HAVING count(*) = blocks + {_BEFORE} AND bool_and(
 """  # noqa: S608
 
 DAILY_QUERY = f"""
-WITH asked AS (SELECT * FROM daily_prices WHERE {_NOON} >= $1 AND {_NOON} < $2)
+WITH asked AS (SELECT * FROM daily_prices WHERE {NOON} >= $1 AND {NOON} < $2)
 SELECT {_text(DAILY)}
 FROM (SELECT *, date IN ({_V91_DAYS}) AS is_v91 FROM asked)
 ORDER BY date

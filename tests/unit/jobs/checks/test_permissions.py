@@ -1,0 +1,103 @@
+import os
+
+import pytest
+
+from tests.conftest import NOBODY, ordinary_user
+from utxoracle.jobs.checks import permissions
+from utxoracle.jobs.health import CheckStatus
+from utxoracle.settings import Settings
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+@pytest.fixture
+def settings(folder):
+    folder.path.chmod(0o750)
+    return Settings(data_dir=folder.path)
+
+
+def failed(check, *parts):
+    assert check.status == CheckStatus.ERROR
+    for part in parts:
+        assert part in check.detail
+    assert "\n" not in check.detail
+
+
+def test_what_init_db_makes_is_right(settings):
+    assert permissions.stored(settings).status == CheckStatus.OK
+
+
+@as_root
+def test_files_of_another_user_than_the_folders_fail(folder, settings):
+    scan = folder.scans / "1.npz"
+    for path in (folder.lock, folder.database, scan):
+        path.touch()
+        os.chown(path, NOBODY, -1)
+    told = permissions.stored(settings)
+    failed(told, f" belongs to user nobody, its folder to root: chown root {folder.path}", "2 more")
+
+
+@as_root
+def test_an_owner_without_a_name_is_told_by_number(folder, settings):
+    os.chown(folder.lock, 54321, -1)
+    failed(permissions.stored(settings), f"{folder.lock} belongs to user 54321")
+
+
+@pytest.mark.parametrize("name", ["", "scans", "utxoracle_cache.db", "backups/old.db"])
+def test_what_everybody_can_write_fails(folder, settings, name):
+    path = folder.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    path.chmod(path.stat().st_mode | 0o002)
+    failed(
+        permissions.stored(settings), f"{path} can be written by every user", f"chmod o-w {path}"
+    )
+
+
+@pytest.mark.parametrize(("name", "mode"), [("", 0o700), ("utxoracle_snapshot.db", 0o600)])
+def test_what_the_api_could_not_read_fails(folder, settings, name, mode):
+    path = folder.path / name
+    path.chmod(mode)
+    failed(permissions.stored(settings), f"{path} can't be read by the group of", "chmod g+rX")
+
+
+@as_root
+def test_a_snapshot_of_another_group_fails(folder, settings):
+    os.chown(folder.snapshot, -1, NOBODY)
+    failed(permissions.stored(settings), f"{folder.snapshot} can't be read by the group of")
+
+
+def test_a_link_is_as_good_as_its_owner(folder, settings):
+    (folder.path / "link").symlink_to("nowhere")
+    assert permissions.stored(settings).status == CheckStatus.OK
+
+
+def test_a_folder_that_is_not_there_is_not_known(tmp_path):
+    told = permissions.stored(Settings(data_dir=tmp_path / "data"))
+    assert told.status == CheckStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("name", permissions.SECRETS)
+def test_a_secret_that_everybody_can_read_fails(tmp_path, name):
+    secret = tmp_path / "secret"
+    secret.write_text("very secret")
+    secret.chmod(0o644)
+    settings = Settings(**{name: secret})
+    told = permissions.secrets(settings)
+    failed(told, f"{secret} (UTXORACLE_", "is open to every user", f"chmod o-rwx {secret}")
+    assert "very secret" not in told.detail
+    secret.chmod(0o640)
+    assert permissions.secrets(settings).status == CheckStatus.OK
+    secret.unlink()
+    failed(permissions.secrets(settings), f"{secret} (UTXORACLE_", "is not there")
+
+
+def test_without_secrets_none_is_open():
+    assert permissions.secrets(Settings()).detail == "none are set"
+
+
+def test_a_secret_in_a_closed_folder_can_not_be_judged(open_folder):
+    closed = open_folder / "closed"
+    closed.mkdir(0o700)
+    with ordinary_user(), pytest.raises(PermissionError):
+        permissions.secrets(Settings(api_token_file=closed / "token"))

@@ -1,0 +1,79 @@
+import pytest
+
+from tests.conftest import ordinary_user
+from utxoracle.errors import StorageError
+from utxoracle.jobs.migration.secret_files import Secret, write_secrets
+
+PASSWORD = b"hunter2"
+SECRETS = [Secret("db-password", PASSWORD), Secret("alert-url", b"https://example.com")]
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def refusal(base, secrets=SECRETS):
+    with pytest.raises(StorageError) as caught:
+        write_secrets(base, secrets)
+    assert "\n" not in str(caught.value)
+    assert PASSWORD.decode() not in str(caught.value)
+    return str(caught.value)
+
+
+def test_files_are_written_for_their_owner_alone(tmp_path):
+    folder = tmp_path / "mempool" / "config" / "secrets"
+    assert write_secrets(tmp_path, SECRETS) == [folder / "db-password", folder / "alert-url"]
+    assert (folder / "db-password").read_bytes() == PASSWORD
+    assert mode(folder) == 0o700
+    assert {path.name: mode(path) for path in folder.iterdir()} == {
+        "db-password": 0o600, "alert-url": 0o600,
+    }  # fmt: skip
+
+
+def test_writing_again_changes_nothing_but_takes_rights_from_others(tmp_path):
+    folder = tmp_path / "mempool" / "config" / "secrets"
+    write_secrets(tmp_path, SECRETS)
+    folder.chmod(0o755)
+    (folder / "db-password").chmod(0o644)
+    before = (folder / "db-password").stat().st_mtime_ns
+    assert write_secrets(tmp_path, SECRETS) == []
+    assert (mode(folder), mode(folder / "db-password")) == (0o700, 0o600)
+    assert (folder / "db-password").stat().st_mtime_ns == before
+
+
+def test_another_password_is_never_overwritten_and_nothing_else_written(tmp_path):
+    folder = tmp_path / "mempool" / "config" / "secrets"
+    folder.mkdir(parents=True)
+    (folder / "alert-url").write_bytes(b"another")
+    assert str(folder / "alert-url") in refusal(tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["alert-url"]
+    assert (folder / "alert-url").read_bytes() == b"another"
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
+def test_a_link_is_not_followed(tmp_path, target):
+    folder = tmp_path / "mempool" / "config" / "secrets"
+    folder.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_bytes(PASSWORD)
+    (folder / "db-password").symlink_to(tmp_path / target)
+    assert "holds something else" in refusal(tmp_path)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_no_secrets_make_no_folder(tmp_path):
+    assert write_secrets(tmp_path, []) == []
+    assert not (tmp_path / "mempool").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_one_line(open_folder):
+    with ordinary_user():
+        assert "Permission denied" in refusal(open_folder)
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path):
+    (tmp_path / "mempool").touch()
+    assert str(tmp_path / "mempool") in refusal(tmp_path)
+
+
+def test_a_secret_does_not_show_itself():
+    assert PASSWORD.decode() not in f"{SECRETS[0]!r} {SECRETS[0]}"

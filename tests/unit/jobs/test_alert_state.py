@@ -1,0 +1,153 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from stat import S_IMODE
+from threading import Event, Thread
+
+import pytest
+
+from tests.conftest import ordinary_user
+from utxoracle.errors import StorageError
+from utxoracle.jobs import alert_state
+from utxoracle.jobs.alert_state import (
+    Alert,
+    AlertState,
+    BackupReading,
+    read_state,
+    state_file,
+    state_lock,
+    write_state,
+)
+
+ALERT = Alert(
+    id="a1",
+    condition="disk",
+    component="storage",
+    level="warning",
+    message="it is full",
+    context={"free": 1, "share": 0.5, "path": "/x", "none": None},
+    since=1.5e9 + 0.25,
+)
+STATE = AlertState(
+    alerts={
+        "disk": ALERT,
+        "run": replace(ALERT, condition="run", told=True, ended=1.6e9),
+    },
+    backup=BackupReading("some file", None),
+)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    for state in (STATE, AlertState(), replace(STATE, backup=BackupReading("x", "damaged"))):
+        write_state(tmp_path, state)
+        assert read_state(tmp_path) == state
+
+
+def test_nothing_is_remembered_at_first(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_state(tmp_path)
+
+
+def test_the_state_is_private(tmp_path):
+    folder = tmp_path / "not" / "there"
+    with state_lock(folder):
+        write_state(folder, STATE)
+    assert S_IMODE(folder.stat().st_mode) == 0o700
+    assert [S_IMODE(path.stat().st_mode) for path in folder.iterdir()] == [0o600, 0o600]
+
+
+def changed(**others) -> bytes:
+    content = {"alerts": [ALERT.__dict__ | others], "backup": None}
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\xff junk",
+        b"null",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"alerts": {}, "backup": null}'.replace(b"{}", b"[1]"),
+        b'{"alerts": [{}], "backup": null}',
+        b'{"alerts": [], "backup": {"mark": 1, "fault": null}}',
+        b'{"alerts": [], "backup": {"mark": "x"}}',
+        changed(since="now"),
+        changed(told=1),
+        changed(told=None),
+        changed(ended="x"),
+        changed(context=[]),
+        changed(level=3),
+        changed(extra=1),
+    ],
+)
+def test_what_is_no_state_is_refused(content, tmp_path):
+    state_file(tmp_path).write_bytes(content)
+    with pytest.raises(ValueError, match=r".*"):
+        read_state(tmp_path)
+
+
+def test_a_state_that_is_another_users_can_not_be_read_but_is_replaced(open_folder):
+    open_folder.chmod(0o777)
+    write_state(open_folder, STATE)
+    with ordinary_user():
+        if os.geteuid() != state_file(open_folder).stat().st_uid:
+            with pytest.raises(PermissionError):
+                read_state(open_folder)
+        write_state(open_folder, AlertState())
+        assert read_state(open_folder) == AlertState()
+
+
+def test_a_folder_that_can_not_be_written_is_told(open_folder):
+    open_folder.chmod(0o555)
+    with (
+        ordinary_user(),
+        state_lock(open_folder),
+        pytest.raises(StorageError, match="can.t write"),
+    ):
+        write_state(open_folder, STATE)
+
+
+def test_without_a_lock_the_work_is_done_all_the_same(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    done = []
+    with state_lock(file / "folder"):
+        done.append(1)
+    assert done
+
+
+def holding(folder: Path, is_held: Event, may_end: Event) -> None:
+    with state_lock(folder):
+        is_held.set()
+        may_end.wait(30)
+
+
+def test_the_second_waits_for_the_first(tmp_path):
+    is_held, may_end = Event(), Event()
+    first = Thread(target=holding, args=(tmp_path, is_held, may_end))
+    first.start()
+    assert is_held.wait(30)
+    got_it = Event()
+    second = Thread(target=holding, args=(tmp_path, got_it, may_end))
+    second.start()
+    assert not got_it.wait(0.3)
+    may_end.set()
+    assert got_it.wait(30)
+    first.join()
+    second.join()
+
+
+def test_the_second_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(alert_state, "LOCK_PATIENCE", 0.2)
+    is_held, may_end = Event(), Event()
+    first = Thread(target=holding, args=(tmp_path, is_held, may_end))
+    first.start()
+    assert is_held.wait(30)
+    with state_lock(tmp_path):
+        assert not may_end.is_set()
+    may_end.set()
+    first.join()

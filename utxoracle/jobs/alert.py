@@ -1,0 +1,295 @@
+"""Alerts: each condition is told once, and once more when it is over."""
+
+import logging
+import re
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from utxoracle.errors import DeliveryError, StorageError, UsageError, UtxoracleError
+from utxoracle.jobs.alert_state import (
+    Alert,
+    AlertState,
+    Context,
+    read_state,
+    state_file,
+    state_lock,
+    write_state,
+)
+from utxoracle.jobs.conditions import UNIT, Condition, conditions, last_run, storage
+from utxoracle.jobs.health import Check, CheckStatus
+from utxoracle.jobs.report import duration
+from utxoracle.jobs.units import ANALYZE, UnitState, last_words, unit_state
+from utxoracle.jobs.webhook import Delivery, Webhook
+from utxoracle.settings import Settings
+from utxoracle.sources.answers import printable
+from utxoracle.sources.days import rfc3339
+
+LONGEST_MESSAGE = 1000
+"""Characters; a chat refuses 2,000."""
+
+_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@][A-Za-z0-9:_.@\\-]{0,254}")
+
+_FOR_CHATS = str.maketrans({"<": "(", ">": ")", "@": "(at)"})
+"""What a chat would take for a link or for people to call; a message may quote a source."""
+
+_log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+
+
+class Event(StrEnum):
+    """Why alerts are looked after: it is time, a unit failed or does so no longer, or a test."""
+
+    CHECK = "check"
+    FAILED = "failed"
+    RECOVERED = "recovered"
+    TEST = "test"
+
+
+@dataclass
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        sent: The messages that were delivered, or would have been, and how.
+        open: Conditions that hold, or held when last seen, and of which somebody knows.
+        failure: What went wrong.
+    """
+
+    sent: list[tuple[Message, Delivery | None]] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    failure: UtxoracleError | None = None
+
+
+def alert(
+    event: Event,
+    settings: Settings,
+    *,
+    unit: str | None = None,
+    dry_run: bool = False,
+    fault: str | None = None,
+) -> Outcome:
+    """Send what is to be told because of `event`, and what could not be delivered before.
+
+    A message counts as told once a receiver has taken it; whoever is killed in between sends it
+    again, by the same name.
+
+    Args:
+        event: What happened.
+        settings: Where to send it, and what counts as too much, too old or too little.
+        unit: The unit that failed, or does so no longer.
+        dry_run: Send and change nothing.
+        fault: Why these are not all the settings that there should be.
+
+    Raises:
+        UsageError: There is nobody to send to, a setting can't be used, or a unit is named for an
+            event that is about none, or the other way round.
+    """
+    unit = _checked_unit(event, unit)
+    webhook = None if dry_run else Webhook.from_settings(settings)
+    sender = _Sender(webhook, settings.network_name())
+    if event is Event.TEST:
+        sender.send_test()
+        return sender.outcome
+    folder = settings.state_folder()
+    with nullcontext() if dry_run else state_lock(folder):
+        state = _remembered(folder)
+        now = time.time()
+        if event is Event.CHECK:
+            if fault:
+                found = [Condition("settings", "settings", Check(CheckStatus.ERROR, fault))]
+            else:
+                findings = conditions(settings, state, now)
+                found = [*findings.conditions, Condition("settings", "settings", _OVER)]
+                state.backup = findings.backup
+        elif event is Event.FAILED:
+            found = [_failed(unit, settings)]
+        else:
+            found = [Condition(f"{UNIT}{unit}", "unit", _OVER)]
+        _update(state, found, now)
+        sender.send_due(state, None if dry_run else folder)
+    return sender.outcome
+
+
+_OVER = Check(CheckStatus.OK, "")
+
+
+def _checked_unit(event: Event, unit: str | None) -> str:
+    """Return the unit's name as systemd has it.
+
+    Raises:
+        UsageError: It is missing, not wanted, or no name of a unit.
+    """
+    is_wanted = event in (Event.FAILED, Event.RECOVERED)
+    if bool(unit) != is_wanted:
+        verb = "wants" if is_wanted else "takes no"
+        raise UsageError(f"--event {event} {verb} --unit")
+    if not unit:
+        return ""
+    if not _UNIT_NAME.fullmatch(unit):
+        raise UsageError(f"{printable(unit)[:100]!r} is no name of a unit")
+    return unit if "." in unit else f"{unit}.service"
+
+
+def _remembered(folder: Path) -> AlertState:
+    try:
+        return read_state(folder)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it isn't one"
+        _log.warning(
+            "what alerts remember in %s can't be read (%s): all that holds is sent again",
+            state_file(folder),
+            why,
+        )
+    return AlertState()
+
+
+def _failed(unit: str, settings: Settings) -> Condition:
+    """Return the condition that a failed unit makes: the disk's, where that is why."""
+    disk = storage(settings)
+    if disk.holds:
+        return disk
+    state = unit_state(unit)
+    words = last_words(state) if state else None
+    if words is None and unit == ANALYZE:
+        run = last_run(settings)
+        words = run.message if run and run.exit_code else None
+    context: Context = {"unit": unit}
+    if state:
+        context |= {"result": state.result, "exit_status": state.exit_status}
+    detail = f"{unit} {_how(state)}: {words or f'see journalctl -u {unit}'}"
+    return Condition(f"{UNIT}{unit}", "unit", Check(CheckStatus.ERROR, detail), context)
+
+
+def _how(state: UnitState | None) -> str:
+    if state is None or not state.is_known:
+        return "failed"
+    if state.active != "failed" and state.result == "success":
+        return "was not started, since a unit that it needs failed"
+    return f"failed ({state.result}, exit status {state.exit_status})"
+
+
+def _update(state: AlertState, found: Iterable[Condition], now: float) -> None:
+    """Open alerts for what holds, and end those for what doesn't."""
+    for one in found:
+        known = state.alerts.get(one.name)
+        if one.holds and known:
+            known.ended = None
+        elif one.holds:
+            state.alerts[one.name] = Alert(
+                id=uuid4().hex,
+                condition=one.name,
+                component=one.component,
+                level="critical" if one.check.status is CheckStatus.ERROR else "warning",
+                message=printable(one.check.detail)[:LONGEST_MESSAGE],
+                context=one.context,
+                since=now,
+            )
+        elif one.is_over and known and known.ended is None:
+            known.ended = now
+
+
+class _Sender:
+    """Delivers messages, or only says which ones where there is no webhook."""
+
+    def __init__(self, webhook: Webhook | None, network: str) -> None:
+        self.outcome = Outcome()
+        self._webhook = webhook
+        self._network = network
+
+    def send_test(self) -> None:
+        """Deliver a message about nothing."""
+        test = Alert(
+            id=uuid4().hex,
+            condition=Event.TEST,
+            component="alert",
+            level="info",
+            message="a test: alerts arrive",
+            context={},
+            since=time.time(),
+        )
+        self._deliver(test, "")
+
+    def send_due(self, state: AlertState, folder: Path | None) -> None:
+        """Deliver what is to be told, the worst first; remember in `folder` that it is."""
+        due = [one for one in state.alerts.values() if not one.told or one.ended]
+        due.sort(key=lambda one: (one.ended is not None, one.level != "critical", one.since))
+        # Before anything is sent, so that a message keeps its name whatever becomes of this run.
+        self._remember(state, folder)
+        for one in due:
+            trouble = self._deliver(one, "; it is sent again with the next check")
+            if trouble and trouble.can_pass:
+                # Nor would the others arrive.
+                break
+            if trouble:
+                continue
+            if one.ended:
+                del state.alerts[one.condition]
+            else:
+                one.told = True
+            self._remember(state, folder)
+        self.outcome.open = [name for name, one in state.alerts.items() if one.told]
+
+    def _deliver(self, one: Alert, prospect: str) -> Delivery | None:
+        """Deliver what is to be told of an alert; return how that failed, None if it didn't."""
+        message = _message(one, self._network)
+        name = f"{one.id}-{message['state']}"
+        delivery = self._webhook.deliver(message, name) if self._webhook else None
+        if self._webhook and delivery and delivery.trouble:
+            tries = f" ({delivery.tries} tries)" if delivery.tries > 1 else ""
+            self.outcome.failure = DeliveryError(
+                f"an alert could not be delivered: {self._webhook.place} {delivery.trouble}{tries}"
+                f"{prospect}"
+            )
+            return delivery
+        self.outcome.sent.append((message, delivery))
+        return None
+
+    def _remember(self, state: AlertState, folder: Path | None) -> None:
+        if folder is None:
+            return
+        try:
+            write_state(folder, state)
+        except StorageError as error:
+            # That it is sent again and again is for later: first it is sent.
+            self.outcome.failure = self.outcome.failure or StorageError(
+                f"{error}; until then alerts come again with every check"
+            )
+
+
+def _message(one: Alert, network: str) -> Message:
+    """Return what is told of an alert, as it becomes JSON."""
+    state, level, text = "raised", one.level, one.message
+    if one.ended is not None:
+        state, level = "cleared", "info"
+        late = "" if one.told else ", and could not be told before"
+        text = f"over after {duration(one.ended - one.since)}{late}: {text}"
+    elif one.condition == Event.TEST:
+        state = "test"
+    host = socket.gethostname()
+    for_chats = f"[{level if state == 'raised' else state}] utxoracle on {host}: {text}"
+    for_chats = for_chats.translate(_FOR_CHATS)
+    return {
+        "level": level,
+        "component": one.component,
+        "condition": one.condition,
+        "state": state,
+        "message": text,
+        "timestamp": rfc3339(one.since if one.ended is None else one.ended),
+        "id": one.id,
+        "host": host,
+        "network": network,
+        "context": one.context,
+        # What Slack and Mattermost show, and what Discord does.
+        "text": for_chats,
+        "content": for_chats,
+    }

@@ -1,0 +1,174 @@
+"""What alerts remember: which are open, and who has been told."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from utxoracle.atomic import write_atomically
+
+LOCK_PATIENCE = 60.0
+"""Seconds; what holds the lock sends some messages, and each ends in its time."""
+
+_LOCK_POLL = 0.1
+
+Context = dict[str, str | int | float | None]
+"""Figures of a message, by their names."""
+
+
+@dataclass
+class Alert:
+    """An alert that is open: about a condition whose end has not been told yet.
+
+    Attributes:
+        id: Names it, for receivers that get a message twice.
+        condition: What holds, for example `divergence` or `unit:utxoracle-backup.service`.
+        component: The part that it is about.
+        level: `warning` or `critical`.
+        message: What was found, in one line.
+        context: Figures.
+        since: When that was, seconds since 1970 UTC.
+        told: Whether it has been delivered.
+        ended: When it was found to be over, which has not been told yet.
+    """
+
+    id: str
+    condition: str
+    component: str
+    level: str
+    message: str
+    context: Context
+    since: float
+    told: bool = False
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class BackupReading:
+    """A backup that was read whole, so that it need not be read again.
+
+    Attributes:
+        mark: Tells it from others, and from what it was before it was changed.
+        fault: What is wrong with it; None if it is good.
+    """
+
+    mark: str
+    fault: str | None
+
+
+@dataclass
+class AlertState:
+    """All that is remembered.
+
+    Attributes:
+        alerts: Those that are open, by their conditions.
+        backup: The backup that was read last.
+    """
+
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    backup: BackupReading | None = None
+
+
+def state_file(folder: Path) -> Path:
+    """Return the file in `folder` that holds the state."""
+    return folder / "alerts.json"
+
+
+def read_state(folder: Path) -> AlertState:
+    """Return what is remembered.
+
+    Raises:
+        FileNotFoundError: Nothing is, yet.
+        OSError: The file can't be read.
+        ValueError: What it holds isn't of that form.
+    """
+    try:
+        content = json.loads(state_file(folder).read_bytes())
+        alerts = [Alert(**_checked(Alert, row)) for row in content["alerts"]]
+        backup = content["backup"]
+        return AlertState(
+            alerts={one.condition: one for one in alerts},
+            backup=_reading(**backup) if backup else None,
+        )
+    except (LookupError, TypeError, RecursionError):
+        raise ValueError("not a state of alerts") from None
+
+
+def write_state(folder: Path, state: AlertState) -> None:
+    """Replace what is remembered.
+
+    Raises:
+        StorageError: It can't be written.
+    """
+    content = {
+        "alerts": [asdict(one) for one in state.alerts.values()],
+        "backup": asdict(state.backup) if state.backup else None,
+    }
+    write_atomically(state_file(folder), json.dumps(content, indent=1).encode() + b"\n", mode=0o600)
+
+
+@contextmanager
+def state_lock(folder: Path) -> Iterator[None]:
+    """Let nobody else change the state for as long as the block runs; make the folder if need be.
+
+    Where that can't be had, the block runs all the same: an alert that comes twice does less harm
+    than one that doesn't come.
+    """
+    handle = _opened(folder)
+    if handle is None:
+        yield
+        return
+    try:
+        _wait_for(handle)
+        yield
+    finally:
+        # Not left to the end of the process, which a disk that hangs may put off.
+        os.close(handle)
+
+
+def _opened(folder: Path) -> int | None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder / "alerts.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        return None
+
+
+def _wait_for(handle: int) -> None:
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_POLL)
+        except OSError:
+            return
+        else:
+            return
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "context": (dict,),
+    "since": (float, int),
+    "told": (bool,),
+    "ended": (float, int, type(None)),
+}
+"""Kinds of the values of an alert that aren't text."""
+
+
+def _checked(kind: type[Alert], row: dict[str, Any]) -> dict[str, Any]:
+    for one in fields(kind):
+        if not isinstance(row[one.name], _KINDS.get(one.name, (str,))):
+            raise ValueError("not an alert")
+    return row
+
+
+def _reading(mark: str, fault: str | None) -> BackupReading:
+    if not isinstance(mark, str) or not isinstance(fault, str | None):
+        raise ValueError("not a reading of a backup")
+    return BackupReading(mark, fault)

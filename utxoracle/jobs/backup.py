@@ -1,0 +1,219 @@
+"""A backup: the published database copied, verified, and given its name only then."""
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from utxoracle.atomic import sync_folder
+from utxoracle.errors import StorageError
+from utxoracle.settings import Settings
+from utxoracle.store.backups import (
+    MODE,
+    BackupFacts,
+    BackupFile,
+    Progress,
+    backup_name,
+    backups_in,
+    checked,
+    checksum_file,
+    copy_checked,
+    recorded_checksum,
+)
+from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner
+from utxoracle.store.lock import backup_lock
+
+_SECONDS_OF_DAY = 86_400
+
+_REPUBLISH = "move it away, then run utxoracle analyze, which publishes it anew"
+"""What to do about a snapshot that isn't good: analyze looks no further than at its length."""
+
+
+@dataclass(frozen=True)
+class MadeBackup:
+    """A backup that was made.
+
+    Attributes:
+        path: Where it is.
+        facts: What is in it.
+        seconds: How long it took.
+        removed: Older ones that were removed.
+    """
+
+    path: Path
+    facts: BackupFacts
+    seconds: float
+    removed: tuple[Path, ...]
+
+
+def backup(settings: Settings, *, progress: Progress | None = None) -> MadeBackup:
+    """Make a backup of the published database, verify it, and remove those that are too old.
+
+    Needs no lock of a run, and writes nothing but into the folder of the backups. A backup of the
+    day's name is never replaced: a second one has the time in its name.
+
+    Args:
+        settings: Where the database and its backups are, and which backups stay.
+        progress: Told how many bytes of the work are done.
+
+    Raises:
+        StorageError: There is nothing to back up, it can't be written, or it isn't good; or
+            another backup is being made. What was there stays.
+    """
+    started = time.monotonic()
+    data = DataFolder(settings.data_folder())
+    folder = settings.backup_folder()
+    size = _published_size(data)
+    if settings.backup_dir is None:
+        _make_default(data, folder)
+    check_backup_folder(folder)
+    check_owner(folder)
+    check_access(folder, os.R_OK | os.W_OK | os.X_OK)
+    with backup_lock(folder):
+        _remove_left_overs(folder)
+        check_free(folder, size)
+        path, facts = _make(data, folder, progress)
+        removed = _remove_old(folder, path, settings)
+    return MadeBackup(path, facts, time.monotonic() - started, removed)
+
+
+def check_backup_folder(folder: Path) -> None:
+    """Check that the folder of the backups is there; it is never made where it was named.
+
+    Raises:
+        StorageError: It isn't: its disk may not be mounted.
+    """
+    try:
+        if folder.is_dir():
+            return
+        is_there = folder.exists()
+    except OSError as error:
+        raise StorageError(
+            f"{folder} can't be used: {error.strerror}; check the modes and owners of the folders "
+            "that lead to it"
+        ) from None
+    if is_there:
+        raise StorageError(f"{folder} is not a folder; choose another name")
+    raise StorageError(f"{folder} is not there: mount its disk, or make it: mkdir {folder}")
+
+
+def _published_size(data: DataFolder) -> int:
+    try:
+        return data.snapshot.stat().st_size
+    except OSError as error:
+        raise StorageError(
+            f"{data.snapshot} can't be backed up: {error.strerror}; run utxoracle analyze, which "
+            "publishes it, or mount its disk"
+        ) from None
+
+
+def _make_default(data: DataFolder, folder: Path) -> None:
+    check_owner(data.path)
+    try:
+        folder.mkdir(0o750, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"can't make the folder {folder}: {error.strerror}; check {data.path}"
+        ) from None
+
+
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what backups have left that were killed."""
+    try:
+        for path in folder.glob(".utxoracle_cache_*.new"):
+            path.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"can't remove old files in {folder}: {error.strerror}; check its owner"
+        ) from None
+
+
+def _make(data: DataFolder, folder: Path, progress: Progress | None) -> tuple[Path, BackupFacts]:
+    path = _free_name(folder)
+    temporary = _unfinished(path)
+    checksum = _unfinished(checksum_file(path))
+    try:
+        facts = copy_checked(data.snapshot, temporary, remedy=_REPUBLISH, progress=progress)
+        _write(checksum, f"{facts.sha256}  {path.name}\n".encode())
+        # A checksum without its backup does no harm; a backup without its checksum would count
+        # as somebody else's.
+        checksum.replace(checksum_file(path))
+        temporary.replace(path)
+        sync_folder(folder)
+    except OSError as error:
+        raise StorageError(
+            f"can't write {path}: {error.strerror}; check the folder and its free space"
+        ) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+            checksum.unlink(missing_ok=True)
+    return path, facts
+
+
+def _free_name(folder: Path) -> Path:
+    while True:
+        now = datetime.now(UTC)
+        for with_time in (False, True):
+            path = folder / backup_name(now, with_time=with_time)
+            if not os.path.lexists(path):
+                return path
+        # Two in one second.
+        time.sleep(0.1)
+
+
+def _unfinished(path: Path) -> Path:
+    """Return what a file is called as long as it isn't whole."""
+    return path.with_name(f".{path.name}.new")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        os.fchmod(file.fileno(), MODE)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove_old(folder: Path, made: Path, settings: Settings) -> tuple[Path, ...]:
+    """Remove backups that are too old, unless fewer than `backup_keep_min` good ones would stay."""
+    others = [backup for backup in backups_in(folder) if backup.path != made]
+    oldest = time.time() - settings.backup_keep_days * _SECONDS_OF_DAY
+    expired = [backup for backup in others if backup.made < oldest and _is_ours(backup)]
+    if not expired:
+        return ()
+    good = 1
+    for backup in others:
+        if good >= settings.backup_keep_min:
+            break
+        # Whatever is met before enough are good stays, for nothing but a good one replaces it.
+        if backup in expired:
+            expired.remove(backup)
+        good += _is_good(backup)
+    try:
+        for backup in expired:
+            backup.path.unlink()
+            checksum_file(backup.path).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{made} is made, but older ones in {folder} can't be removed: {error.strerror}; "
+            "check its owner"
+        ) from None
+    return tuple(backup.path for backup in expired)
+
+
+def _is_ours(backup: BackupFile) -> bool:
+    try:
+        return recorded_checksum(backup.path) is not None
+    except StorageError:
+        return False
+
+
+def _is_good(backup: BackupFile) -> bool:
+    try:
+        checked(backup.path)
+    except StorageError:
+        return False
+    return True

@@ -1,0 +1,148 @@
+"""A backup of the mempool back end's database: dumped, verified, and given its name only then."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from utxoracle.atomic import sync_folder
+from utxoracle.errors import StorageError
+from utxoracle.jobs.mempool_dump import Content, content_of, dump
+from utxoracle.settings import Settings
+from utxoracle.store.backup_files import dated_files, free_name, remove_old
+from utxoracle.store.backups import checksum_file, digest_of, recorded_checksum
+
+MODE = 0o600
+"""Of a dump: root makes it, in a folder that others can read."""
+
+_PREFIX, _SUFFIX = "mempool_db_", ".sql.gz"
+_IN_PROGRESS = ".mempool_db.sql.gz.new"
+
+
+@dataclass(frozen=True)
+class MempoolBackup:
+    """A backup of the mempool back end's database that was made.
+
+    Attributes:
+        path: Where it is.
+        size: Its bytes.
+        sha256: Their checksum, 64 hex digits.
+        sql_size: Bytes of SQL that are packed in it.
+        seconds: How long it took.
+        removed: Older ones that were removed.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    sql_size: int
+    seconds: float
+    removed: tuple[Path, ...]
+
+
+def backup_mempool_db(
+    settings: Settings, *, container: str, database: str, progress: Callable[[int], None]
+) -> MempoolBackup:
+    """Dump a database of MariaDB in a container, verify the dump, and remove those too old.
+
+    Args:
+        settings: Where backups are, and which ones stay.
+        container: Name of the container.
+        database: Name of the database.
+        progress: Told how many bytes of SQL have come.
+
+    Raises:
+        SourceError: podman or MariaDB gave no dump, or not all of it.
+        DataError: The database holds no table.
+        StorageError: The dump can't be written, or another one is being made. What was there
+            stays.
+    """
+    started = time.monotonic()
+    folder = settings.backup_folder()
+    if not folder.is_dir():
+        raise StorageError(
+            f"{folder} is not a folder: run utxoracle backup, which makes the usual one, mount its "
+            "disk, or choose another by --to"
+        )
+    with _locked(folder):
+        temporary = folder / _IN_PROGRESS
+        try:
+            content = _write(temporary, container, database, progress)
+            size = temporary.stat().st_size
+            path, sha256 = _give_name(temporary)
+        except OSError as error:
+            raise StorageError(
+                f"can't write to {folder}: {error.strerror}; check its owner and the free space"
+            ) from None
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        others = [other for other in dated_files(folder, _PREFIX, _SUFFIX) if other.path != path]
+        removed = remove_old(path, others, settings, _is_good)
+    return MempoolBackup(path, size, sha256, content.size, time.monotonic() - started, removed)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other dumps out of a folder for as long as the block runs.
+
+    The folder itself is locked: a lock file of root's would keep out whoever makes other backups.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StorageError(f"can't read {folder}: {error.strerror}; check its owner") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise StorageError(f"another dump is being written to {folder}: wait for it") from None
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, container: str, database: str, progress: Callable[[int], None]) -> Content:
+    """Write a dump to the disk, and check that it reads back."""
+    with _new_file(path) as file:
+        content = dump(container, database, file, progress)
+    if content_of(path) != content:
+        raise StorageError(
+            f"the disk of {path.parent} does not give back what was written to it: see dmesg"
+        )
+    return content
+
+
+def _give_name(temporary: Path) -> tuple[Path, str]:
+    """Let a dump be a backup; return its name and its checksum."""
+    sha256 = digest_of(temporary)
+    path = free_name(temporary.parent, _PREFIX, _SUFFIX)
+    # Before the dump has its name: without a checksum it would count as somebody else's.
+    with _new_file(checksum_file(path)) as file:
+        file.write(f"{sha256}  {path.name}\n".encode())
+    temporary.rename(path)
+    sync_folder(path.parent)
+    return path, sha256
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that reaches the disk, in the place of what a dump that was killed has left.
+
+    Never what somebody else has put there: whoever owns the folder may be trusted less than root.
+    """
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_good(path: Path) -> bool:
+    try:
+        return digest_of(path) == recorded_checksum(path)
+    except StorageError:
+        return False

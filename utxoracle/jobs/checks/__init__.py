@@ -1,0 +1,1 @@
+"""What is looked at to tell how things are, one subject a file."""

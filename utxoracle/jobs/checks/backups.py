@@ -1,0 +1,56 @@
+"""The newest backup: whether it is good, and whether another is overdue."""
+
+from utxoracle.errors import StorageError
+from utxoracle.jobs.health import Check, CheckStatus, unseen
+from utxoracle.jobs.report import duration
+from utxoracle.settings import Settings, variable_of
+from utxoracle.store.backups import BackupFile, backups_in, checked
+
+
+def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check:
+    """Check that there is a backup, that it is a good one, and not too old.
+
+    Args:
+        settings: Where backups are, and after how many hours one is overdue.
+        now: Seconds since 1970 UTC.
+        verify: Whether it is read from end to end.
+    """
+    folder = settings.backup_folder()
+    try:
+        newest = next(iter(backups_in(folder)), None)
+    except StorageError as error:
+        return Check(CheckStatus.UNKNOWN, str(error))
+    if newest is None and settings.backup_dir and not folder.exists():
+        return Check(
+            CheckStatus.ERROR,
+            f"the folder of backups {folder} is not there: mount its disk, or correct "
+            f"{variable_of('backup_dir')}",
+        )
+    if newest is None:
+        return Check(
+            CheckStatus.WARNING,
+            f"there is no backup in {folder} yet: run utxoracle backup, best once a day by a timer",
+        )
+    if verify and (trouble := _trouble_with(newest)):
+        return trouble
+    age = now - newest.made
+    told = f"{newest.path.name} is {duration(max(0.0, age))} old"
+    if age > settings.backup_hours * 3600:
+        return Check(
+            CheckStatus.ERROR,
+            f"a backup is overdue: {told}; run utxoracle backup, and see journalctl -u "
+            "utxoracle-backup",
+        )
+    return Check(CheckStatus.OK, f"{told} and good" if verify else told)
+
+
+def _trouble_with(backup: BackupFile) -> Check | None:
+    try:
+        # Whoever may not read it can't tell that it is damaged.
+        with backup.path.open("rb"):
+            checked(backup.path)
+    except OSError as error:
+        return unseen(backup.path, error)
+    except StorageError as error:
+        return Check(CheckStatus.ERROR, f"the newest backup is not good: {error}")
+    return None

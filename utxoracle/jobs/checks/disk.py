@@ -1,0 +1,157 @@
+"""The disk of the data folder: whether it is there, the one that is meant, and how full it is."""
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from utxoracle.errors import StorageError
+from utxoracle.jobs.health import Check, CheckStatus, unseen
+from utxoracle.jobs.report import size
+from utxoracle.settings import Settings, variable_of
+from utxoracle.store.folder import DataFolder
+
+ROOT_IS_MEANT = "none"
+"""What is set as the mount point where the root disk is meant to hold the data."""
+
+MOST_FILES = 10_000
+"""Files that are looked at in a folder."""
+
+_ROOT = Path("/")
+_MOUNTS = Path("/proc/self/mountinfo")
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+_MOUNT_POINT = variable_of("mount_point")
+
+
+def mount(settings: Settings) -> Check:
+    """Check that the data folder is there, and on the disk that is meant to hold it."""
+    folder = settings.data_folder()
+    try:
+        mounts = _mount_points()
+        trouble = _trouble_with_mount(folder, settings.mount_point, mounts)
+        if trouble:
+            return Check(CheckStatus.ERROR, trouble)
+        is_root = folder.stat().st_dev == _ROOT.stat().st_dev
+        real = Path(os.path.realpath(folder))
+    except OSError as error:
+        return unseen(folder, error)
+    if is_root and settings.mount_point is None:
+        return Check(
+            CheckStatus.WARNING,
+            f"{folder} is on the root disk: set {_MOUNT_POINT} to where its own disk is mounted, "
+            f"or to {ROOT_IS_MEANT} where the root disk is meant",
+        )
+    if is_root:
+        return Check(
+            CheckStatus.OK,
+            f"{folder} is on the root disk, as {_MOUNT_POINT}={ROOT_IS_MEANT} allows",
+        )
+    point = max((one for one in mounts if real.is_relative_to(one)), key=lambda one: len(one.parts))
+    return Check(CheckStatus.OK, f"{folder} is on the disk mounted at {point}")
+
+
+def free(settings: Settings) -> Check:
+    """Check that the disk of the data folder has room for the next run, and for some time."""
+    folder = settings.data_folder()
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+        DataFolder(folder).check_space()
+    except FileNotFoundError:
+        return _not_there(folder)
+    except OSError as error:
+        return unseen(folder, error)
+    except StorageError as error:
+        return Check(CheckStatus.ERROR, str(error))
+    told = f"the disk of {folder} has {size(free_bytes)} free"
+    if free_bytes < settings.min_free * 1e9:
+        return Check(
+            CheckStatus.WARNING,
+            f"{told}, less than the {settings.min_free:g} GB of {variable_of('min_free')}: make "
+            "room, or move the data to a larger disk",
+        )
+    return Check(CheckStatus.OK, told)
+
+
+def sizes(settings: Settings) -> Check:
+    """Tell how large the folders are.
+
+    Raises:
+        OSError: They can't be looked at.
+    """
+    folder = DataFolder(settings.data_folder())
+    if not folder.path.exists():
+        return _not_there(folder.path)
+    told = (
+        f"{name} {size(_size_of(path))}"
+        for name, path in (
+            ("data", folder.path),
+            ("scans", folder.scans),
+            ("backups", settings.backup_folder()),
+        )
+    )
+    return Check(CheckStatus.OK, ", ".join(told))
+
+
+def _not_there(folder: Path) -> Check:
+    return Check(CheckStatus.UNKNOWN, f"not known, since {folder} is not there")
+
+
+def _size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder, without the folders in it; 0 without it."""
+    if not folder.exists():
+        return 0
+    found = 0
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, MOST_FILES):
+            # A run may remove one meanwhile.
+            with suppress(FileNotFoundError):
+                if entry.is_file(follow_symlinks=False):
+                    found += entry.stat(follow_symlinks=False).st_size
+    return found
+
+
+def _trouble_with_mount(folder: Path, mount_point: str | None, mounts: set[Path]) -> str | None:
+    """Say why the data folder is not there, or not on the disk that must hold it, with advice.
+
+    Raises:
+        OSError: It can't be looked at.
+    """
+    point = None if mount_point in (None, ROOT_IS_MEANT) else Path(mount_point or "")
+    if point and Path(os.path.realpath(point)) not in mounts:
+        return f"no disk is mounted at {point}: mount it, or correct {_MOUNT_POINT}"
+    try:
+        device = folder.stat().st_dev
+    except (FileNotFoundError, NotADirectoryError):
+        return (
+            f"{folder} is not there: mount its disk, or run utxoracle init-db where nothing is "
+            "initialised yet"
+        )
+    if point and not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(point)):
+        return (
+            f"{folder} is not on the disk mounted at {point}: set {variable_of('data_dir')} to a "
+            f"folder on it, or correct {_MOUNT_POINT}"
+        )
+    if point and device == _ROOT.stat().st_dev:
+        return (
+            f"what is mounted at {point} is the root disk: mount the disk of the data there, or "
+            f"set {_MOUNT_POINT} to {ROOT_IS_MEANT} where the root disk is meant"
+        )
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return f"the disk of {folder} is mounted read-only: see dmesg, then mount it writable"
+    return None
+
+
+def _mount_points() -> set[Path]:
+    """Return where something is mounted, as the kernel tells it to this process.
+
+    Device numbers would not tell: a bind mount has those of its source, and a btrfs subvolume has
+    one of its own though nothing is mounted there.
+    """
+    rows = (line.split(b" ") for line in _MOUNTS.read_bytes().splitlines())
+    return {
+        Path(os.fsdecode(_ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), row[4])))
+        for row in rows
+    }

@@ -1,0 +1,121 @@
+"""Units and timers of systemd, and the containers that they run."""
+
+import json
+import os
+
+from utxoracle.jobs.checks.programs import told_by
+from utxoracle.jobs.health import Check, CheckStatus
+
+_OURS = ("utxoracle*", "podman-mempool-*", "podman-network-mempool.service")
+_LASTING = ("podman-mempool-", "utxoracle.target")
+"""What the names of units begin with that are always to be active; so are all sockets."""
+
+_ANALYZE = "utxoracle-analyze.timer"
+_BACKUP = "utxoracle-backup.timer"
+_CONTAINERS = "mempool-"
+
+_NO_SYSTEMD = "systemd does not run here, or can't be asked"
+
+Unit = dict[str, str]
+"""Properties of a unit by their names."""
+
+
+def units() -> Check:
+    """Check that no unit has failed, and that those are active that always must be."""
+    found = _show("Id,ActiveState,Result", *_OURS)
+    if found is None:
+        return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
+    if not found:
+        return Check(CheckStatus.UNKNOWN, "systemd knows no unit of utxoracle")
+    down = []
+    for unit in found:
+        name, state = unit["Id"], unit["ActiveState"]
+        is_lasting = name.startswith(_LASTING) or name.endswith(".socket")
+        if state == "failed":
+            down.append((name, f"has failed ({unit['Result']})"))
+        elif is_lasting and state != "active":
+            down.append((name, f"is {state}"))
+    if down:
+        return Check(
+            CheckStatus.ERROR,
+            "; ".join(f"{name} {how}" for name, how in down)
+            + f": see journalctl -u {down[0][0]}, then systemctl restart {down[0][0]}",
+        )
+    return Check(CheckStatus.OK, f"{len(found)} units of utxoracle, none has failed")
+
+
+def timers() -> Check:
+    """Check that both timers are started and have a next time."""
+    properties = "Id,LoadState,ActiveState,SubState,NextElapseUSecRealtime"
+    found = _show(f"{properties},NextElapseUSecMonotonic", _ANALYZE, _BACKUP)
+    if found is None:
+        return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
+    known = [timer for timer in found if timer["LoadState"] == "loaded"]
+    if not known:
+        return Check(
+            CheckStatus.UNKNOWN,
+            "systemd knows no timer of utxoracle: see that something else starts utxoracle analyze "
+            "every ten minutes",
+        )
+    for timer in found:
+        name = timer["Id"]
+        if timer not in known:
+            return Check(CheckStatus.ERROR, f"{name} is missing: install it as the other one is")
+        if timer["ActiveState"] != "active" or not _is_armed(timer):
+            return Check(
+                CheckStatus.ERROR,
+                f"{name} is not armed ({timer['ActiveState']}, {timer['SubState']}): systemctl "
+                f"start {name}",
+            )
+    nexts = [f"{timer['Id']} {timer['NextElapseUSecRealtime'] or 'soon'}" for timer in known]
+    return Check(CheckStatus.OK, "next: " + ", ".join(nexts))
+
+
+def containers() -> Check:
+    """Check that the containers of the mempool stack run, and are healthy where they tell."""
+    if os.geteuid() != 0:
+        # podman would make folders for a user's own containers, and those are not meant.
+        return Check(CheckStatus.UNKNOWN, "only root can see them; their units are looked at above")
+    told = told_by("podman", "ps", "--all", "--format=json", f"--filter=name=^{_CONTAINERS}")
+    if told is None:
+        return Check(CheckStatus.UNKNOWN, "podman is not there, or can't be asked")
+    found = {one["Names"][0]: one for one in json.loads(told or "[]") or []}
+    if not found:
+        return Check(CheckStatus.UNKNOWN, f"podman has no container {_CONTAINERS}…")
+    down = [
+        f"{name} is {one['State']} ({one['Status']})"
+        for name, one in sorted(found.items())
+        if one["State"] != "running" or "unhealthy" in one["Status"]
+    ]
+    if down:
+        first = down[0].partition(" ")[0]
+        return Check(CheckStatus.ERROR, "; ".join(down) + f": see journalctl -u podman-{first}")
+    return Check(CheckStatus.OK, f"running: {', '.join(sorted(found))}")
+
+
+def is_installed(unit: str) -> bool:
+    """Tell whether systemd knows a unit."""
+    return any(one["LoadState"] == "loaded" for one in _show("LoadState", unit) or [])
+
+
+def _show(properties: str, *names: str) -> list[Unit] | None:
+    """Return properties of units, also of those that aren't there unless their names are patterns.
+
+    None where systemd can't be asked.
+    """
+    told = told_by("systemctl", "show", f"--property={properties}", *names)
+    if told is None:
+        return None
+    empty = dict.fromkeys(properties.split(","), "")
+    return [
+        empty | dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in told.split("\n\n")
+        if block
+    ]
+
+
+def _is_armed(timer: Unit) -> bool:
+    if timer["SubState"] == "running":
+        return True
+    monotonic = timer["NextElapseUSecMonotonic"]
+    return bool(timer["NextElapseUSecRealtime"]) or monotonic not in ("", "0", "infinity")

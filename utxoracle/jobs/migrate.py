@@ -1,0 +1,238 @@
+"""The tree that was made by hand, taken over."""
+
+import fcntl
+import os
+import pwd
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utxoracle.bitcoin.network import Network
+from utxoracle.errors import StorageError, UsageError
+from utxoracle.jobs.migration.compose import Translation, translate
+from utxoracle.jobs.migration.in_use import Obstacles, in_use
+from utxoracle.jobs.migration.installed import installed
+from utxoracle.jobs.migration.journal import Journal
+from utxoracle.jobs.migration.kinds import Kind
+from utxoracle.jobs.migration.layout import DATA, ours
+from utxoracle.jobs.migration.old_prices import OldPrices, read_old_prices
+from utxoracle.jobs.migration.old_rows import import_old_rows
+from utxoracle.jobs.migration.plan import Plan, make_plan
+from utxoracle.jobs.migration.secret_files import write_secrets
+from utxoracle.jobs.migration.transfer import NOTE, leave_note, make_folder, transfer
+from utxoracle.jobs.migration.tree import find_tree
+from utxoracle.settings import Settings
+
+if TYPE_CHECKING:
+    from utxoracle.store.predecessor import Imported
+
+USER = "utxoracle"
+"""Who a data folder belongs to that is made here, where there is such an account."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes were copied and read back, and of how many: each counts twice."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done.
+
+    Attributes:
+        imported: What became of the predecessor's rows.
+        secrets: The files of passwords that were made.
+    """
+
+    imported: "Imported"
+    secrets: list[Path]
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What is to be done, or was.
+
+    Attributes:
+        plan: What becomes of files.
+        prices: The predecessor's rows.
+        translation: Its settings as options of the NixOS module.
+        obstacles: What uses the old tree, or would start its jobs.
+        done: What was done; None of a dry run.
+    """
+
+    plan: Plan
+    prices: OldPrices
+    translation: Translation
+    obstacles: Obstacles
+    done: Done | None = None
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why it can't be done as it stands, with what to do about each."""
+        return [*map(str, self.obstacles.found), *self.plan.refusals, *self.prices.refusals]
+
+
+def migrate(
+    settings: Settings,
+    network: Network,
+    *,
+    root: Path,
+    base: Path,
+    also: Iterable[Path] = (),
+    chosen: Mapping[Kind, Path | None] | None = None,
+    always_copy: bool = False,
+    is_applied: bool = False,
+    progress: Progress = lambda done, total: None,
+    machine: Path = Path("/"),
+) -> Migration:
+    """Plan how the tree in `root` is taken over, and do so if `is_applied`.
+
+    First the predecessor's databases and the import of their rows, then passwords, then the rest.
+    What an interrupted run has done is not done again.
+
+    Args:
+        settings: Those of this run, but for the data folder: that is in `base`.
+        network: The network of the rows.
+        root: The old tree (see `find_tree`).
+        base: The folder that holds mempool/ and utxoracle/ afterwards.
+        also: More databases, .env files, and folders of the price job.
+        chosen: What to take of a kind, where there are several.
+        always_copy: Whether to copy also where a rename would do.
+        is_applied: Whether to do it; otherwise nothing is written.
+        progress: Told how far the copies are.
+        machine: The root of the machine, for its temporary folders and its jobs.
+
+    Raises:
+        UsageError: There is no such folder, nothing in it is known, or there is a choice to make.
+        StorageError: Something is in the way, or a file can't be read or written.
+    """
+    base = _checked_base(base.resolve(), settings)
+    planned = partial(
+        _planned,
+        root.absolute(),
+        base,
+        tuple(also),
+        chosen=chosen,
+        always_copy=always_copy,
+        machine=machine,
+    )
+    if not is_applied:
+        return planned()
+    with _lock(base):
+        migration = planned()
+        if migration.refusals:
+            raise StorageError("nothing was moved: " + "; ".join(migration.refusals))
+        settings = replace(settings, data_dir=base / DATA)
+        return replace(migration, done=_done(migration, settings, network, progress))
+
+
+def _planned(
+    root: Path,
+    base: Path,
+    also: tuple[Path, ...],
+    *,
+    chosen: Mapping[Kind, Path | None] | None,
+    always_copy: bool,
+    machine: Path,
+) -> Migration:
+    find = partial(find_tree, root, chosen=chosen, ours=ours(base), machine=machine)
+    try:
+        tree = find(also=also)
+        uids = [one.path.stat().st_uid for one in tree.found if one.kind is Kind.MYSQL]
+        # No container is root: such a folder has to be given away.
+        uid = next(filter(None, uids), None)
+        translation = translate(tree.settings, base=base, db_uid=uid)
+        named = tuple(path for path in translation.databases if path.is_file())
+        tree = find(also=(*also, *named))
+        if not tree.found and not tree.closed and not (root / NOTE).exists():
+            raise UsageError(
+                f"{root} holds nothing that is known: name the folder with mempool/ and "
+                "utxoracle/, that of a compose stack, or that of the price job"
+            )
+        plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
+        prices = read_old_prices(plan)
+        obstacles = in_use(tree.places) + installed(tree.places, machine)
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or root} can't be looked at: {error.strerror}; see that its disk is "
+            "mounted and nothing uses it, then run it again"
+        ) from None
+    return Migration(plan, prices, translation, obstacles)
+
+
+def _done(migration: Migration, settings: Settings, network: Network, progress: Progress) -> Done:
+    plan = migration.plan
+    journal, total, done = Journal(plan.base), 2 * plan.bytes_to_copy, 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done, total)
+
+    leave_note(plan.tree.root, plan.steps)
+    _make_data_folder(plan.base / DATA)
+    # First of all, since one of them may be where ours is to be.
+    databases = [step for step in plan.steps if step.found.kind is Kind.DATABASE]
+    for step in databases:
+        transfer(step, journal, tell)
+    with _as_owner_of(plan.base / DATA):
+        imported = import_old_rows(settings, network, migration.prices.rows)
+    secrets = write_secrets(plan.base, migration.translation.secrets)
+    for step in plan.steps:
+        if step not in databases:
+            transfer(step, journal, tell)
+    return Done(imported, secrets)
+
+
+def _checked_base(base: Path, settings: Settings) -> Path:
+    mount_point = settings.mount_point
+    if mount_point not in (None, "none") and not Path(mount_point).is_mount():
+        raise StorageError(f"no disk is mounted at {mount_point}: mount it")
+    if not base.is_dir():
+        raise UsageError(f"there is no folder {base} to take it to: mount its disk, or make it")
+    return base
+
+
+def _make_data_folder(path: Path) -> None:
+    if path.is_dir():
+        return
+    make_folder(path)
+    path.chmod(0o750)
+    with suppress(KeyError):
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(USER)
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+
+@contextmanager
+def _as_owner_of(path: Path) -> Iterator[None]:
+    """Let root be whom a folder belongs to: what root made in it would lock that user out."""
+    owner = path.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@contextmanager
+def _lock(base: Path) -> Iterator[None]:
+    """Let no two migrations to one place go on at once."""
+    handle = os.open(base, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(f"another migration to {base} is going on: wait for it") from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,36 @@
+"""Where everything is once it is taken over, below one base folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from utxoracle.jobs.migration.kinds import Kind
+from utxoracle.jobs.migration.secret_files import FOLDER as SECRETS
+from utxoracle.store.folder import DataFolder
+
+DATA = Path("utxoracle/data")
+"""Our data folder."""
+
+PREDECESSOR = DATA / "predecessor"
+"""The predecessor's databases, as they were found."""
+
+JOURNAL = Path("utxoracle/config/migration.json")
+"""What was copied."""
+
+TARGETS: Mapping[Kind, Path] = {
+    Kind.DATABASE: PREDECESSOR,
+    Kind.MYSQL: Path("mempool/data/mysql"),
+    Kind.ELECTRS: Path("mempool/data/electrs"),
+    Kind.BITCOIN: Path("mempool/data/bitcoin"),
+    Kind.CACHE: Path("mempool/data/cache"),
+    Kind.STACK_LOGS: Path("mempool/logs/predecessor"),
+    Kind.LOGS: Path("utxoracle/logs/predecessor"),
+}
+"""Where each kind of data goes."""
+
+
+def ours(base: Path) -> tuple[Path, ...]:
+    """Return what in `base` is not of the old tree, which may be in the same place."""
+    folder = DataFolder(base / DATA)
+    # The predecessor's database may be where ours will be; but it never made a snapshot.
+    data = folder.path if folder.snapshot.exists() else base / PREDECESSOR
+    return data, base / SECRETS, base / JOURNAL

@@ -1,0 +1,67 @@
+"""Passwords in files of their own."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utxoracle.atomic import write_atomically
+from utxoracle.errors import StorageError
+
+FOLDER = Path("mempool/config/secrets")
+"""Below the base folder: the passwords travel with the disk of the database."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Something that is never shown.
+
+    Attributes:
+        name: Name of its file in FOLDER.
+        data: What the file holds.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+def write_secrets(base: Path, secrets: Iterable[Secret]) -> list[Path]:
+    """Write secrets below `base`, readable for their owner alone; return the files made now.
+
+    A file that holds the same already only loses the rights that others have. Nothing is written
+    if one holds something else.
+
+    Raises:
+        StorageError: A file is there and holds something else, or can't be read or written.
+    """
+    folder = base / FOLDER
+    wanted = {folder / one.name: one.data for one in secrets}
+    if not wanted:
+        return []
+    try:
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        missing = [path for path, data in wanted.items() if not _holds(path, data)]
+        for path in missing:
+            write_atomically(path, wanted[path], mode=0o600)
+        for path in wanted:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StorageError(
+            f"can't write {error.filename or folder}: {error.strerror}; check the folder, its "
+            "owner and its disk"
+        ) from None
+    return missing
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Tell whether a file is there, which must hold `data` then."""
+    if not os.path.lexists(path):
+        return False
+    # A link could lead a write, and a look, anywhere.
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
+        raise StorageError(
+            f"{path} is there already and holds something else: keep the right one of the two, "
+            "and move the other away"
+        )
+    return True

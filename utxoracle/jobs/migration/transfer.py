@@ -1,0 +1,98 @@
+"""How files get from the old tree to where they belong."""
+
+import errno
+import os
+import shlex
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from utxoracle.atomic import sync_folder, write_atomically
+from utxoracle.errors import StorageError
+from utxoracle.jobs.migration.copying import Copier, Tell
+from utxoracle.jobs.migration.journal import Journal
+from utxoracle.jobs.migration.measure import existing_parent, measure
+from utxoracle.jobs.migration.plan import How, Step
+
+NOTE = "moved-by-utxoracle.txt"
+"""In the old root: where things went that are no longer there."""
+
+_FOLDER_MODE = 0o755
+
+
+def transfer(step: Step, journal: Journal, tell: Tell) -> None:
+    """Take over one thing; what was begun by an earlier run is gone on with.
+
+    Nothing that is copied is removed or changed. What is renamed has its new name at once.
+
+    Raises:
+        StorageError: It can't be done, or what is copied changes meanwhile.
+    """
+    try:
+        make_folder(step.target.parent)
+        if step.how is How.RENAME:
+            _rename(step.found.path, step.target)
+        elif step.how is How.COPY:
+            _copy(step, journal, tell)
+    except OSError as error:
+        advice = (
+            "run it again with --copy" if error.errno == errno.EXDEV else "run it again to go on"
+        )
+        raise StorageError(
+            f"can't take over {step.found.path} as {step.target}: {error.strerror}; nothing is "
+            f"lost: mend it, then {advice}"
+        ) from None
+
+
+def _copy(step: Step, journal: Journal, tell: Tell) -> None:
+    source = step.found.path
+    changed = measure(source).changed
+    make_folder(journal.path.parent)
+    journal.begin(source, step.target, changed)
+    Copier(tell).copy(source, step.unfinished)
+    if measure(source).changed != changed:
+        raise StorageError(
+            f"{source} changed while it was copied: stop what uses it, then run it again to go on"
+        )
+    _rename(step.unfinished, step.target)
+
+
+def _rename(source: Path, target: Path) -> None:
+    # An empty folder that is there gives way; anything else would have been refused before.
+    source.rename(target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those that it is in, each of the same owner as the one above it."""
+    if folder.is_dir():
+        return
+    parent = existing_parent(folder)
+    for part in folder.relative_to(parent).parts:
+        owner = parent.stat()
+        parent /= part
+        parent.mkdir(_FOLDER_MODE)
+        if os.geteuid() == 0:
+            os.chown(parent, owner.st_uid, owner.st_gid)
+
+
+def leave_note(root: Path, steps: Iterable[Step]) -> None:
+    """Write into the old root where things are that are renamed, and how to take them back.
+
+    There is no link in their place: the old stack would take it, and two programs would write to
+    one database.
+
+    Raises:
+        StorageError: It can't be written.
+    """
+    moved = [step for step in steps if step.how is How.RENAME]
+    if not moved:
+        return
+    note = root / NOTE
+    text = note.read_text() if note.exists() else ""
+    text += f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: utxoracle migrate moves these. To undo it:\n"
+    text += "".join(
+        f"  {shlex.join(['mv', '-T', str(step.target), str(step.found.path)])}\n" for step in moved
+    )
+    write_atomically(note, text.encode())

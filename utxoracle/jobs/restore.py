@@ -1,0 +1,149 @@
+"""Putting a backup in the place of the database."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from utxoracle.bitcoin.network import Network
+from utxoracle.errors import StorageError
+from utxoracle.jobs.backup import check_backup_folder
+from utxoracle.settings import Settings, variable_of
+from utxoracle.store.backups import BackupFacts, Progress, backups_in, checked, copy_checked
+from utxoracle.store.folder import DataFolder, check_free, make_folder
+from utxoracle.store.lock import run_lock
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A backup that was restored, or would have been.
+
+    Attributes:
+        path: The backup.
+        facts: What is in it.
+        passed_over: Why newer ones were not taken, one line each.
+        database: The database that it took the place of.
+        kept: Where that database is now; None when there was none, or in a dry run.
+        dry_run: Whether the backup was only verified.
+    """
+
+    path: Path
+    facts: BackupFacts
+    passed_over: tuple[str, ...]
+    database: Path
+    kept: Path | None
+    dry_run: bool
+
+
+def restore(
+    settings: Settings,
+    which: str,
+    *,
+    network: Network,
+    without_checksum: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Restored:
+    """Verify a backup, put it in the place of the database, keep that one, and publish.
+
+    Makes the data folder where it isn't there. The next analyze goes on from the backup's newest
+    block.
+
+    Args:
+        settings: Where the data folder and the backups are.
+        which: A file, a UTC day (its newest good one), or LATEST (the newest good one of all).
+        network: The network that the database must be of.
+        without_checksum: Whether a backup without a checksum beside it may be restored.
+        dry_run: Whether to verify it and to do no more.
+        progress: Told how many bytes of a step are done.
+
+    Raises:
+        StorageError: The backup isn't good or of another network, a run holds the lock, or
+            something can't be written. The database stays as it is, or is kept as `replaced` of
+            its folder says; to restore once more puts that in order.
+    """
+    from utxoracle.store.database import check_network
+
+    path, facts, passed_over = _chosen(
+        settings, which, without_checksum=without_checksum, progress=progress
+    )
+    check_network(path, facts.network, network)
+    folder = DataFolder(settings.data_folder())
+    kept = None if dry_run else _put(settings, folder, path, facts, progress)
+    return Restored(path, facts, passed_over, folder.database, kept, dry_run)
+
+
+def _chosen(
+    settings: Settings, which: str, *, without_checksum: bool, progress: Progress | None
+) -> tuple[Path, BackupFacts, tuple[str, ...]]:
+    """Return the backup that is meant, what is in it, and why newer ones were passed over."""
+    folder = settings.backup_folder()
+    day = _day(which)
+    if which != LATEST and day is None:
+        path = Path(which)
+        if path.name == which and not os.path.lexists(path):
+            path = folder / which
+        return path, checked(path, without_checksum=without_checksum, progress=progress), ()
+    if settings.backup_dir is not None:
+        check_backup_folder(folder)
+    passed_over: list[str] = []
+    for backup in backups_in(folder):
+        if day in (None, backup.day):
+            try:
+                facts = checked(backup.path, without_checksum=without_checksum, progress=progress)
+            except StorageError as error:
+                passed_over.append(str(error))
+            else:
+                return backup.path, facts, tuple(passed_over)
+    of_day = f" of {day}" if day else ""
+    if not passed_over:
+        raise StorageError(f"there is no backup{of_day} in {folder}: see utxoracle backups")
+    raise StorageError(
+        f"no backup{of_day} in {folder} is good (the newest: {passed_over[0]}): see utxoracle "
+        "backups"
+    )
+
+
+def _day(which: str) -> date | None:
+    try:
+        return date.fromisoformat(which)
+    except ValueError:
+        return None
+
+
+def _put(
+    settings: Settings,
+    folder: DataFolder,
+    path: Path,
+    facts: BackupFacts,
+    progress: Progress | None,
+) -> Path | None:
+    from utxoracle.store.replacement import replace_database
+
+    _check_mounted(settings)
+    make_folder(folder.path)
+    folder.check()
+    with run_lock(folder):
+        folder.remove_left_overs()
+        # The database and the copy of it that is published.
+        check_free(folder.path, 2 * facts.size)
+        try:
+            copy_checked(path, folder.new_database, recorded=facts.sha256, progress=progress)
+            kept = replace_database(folder)
+        finally:
+            with suppress(StorageError):
+                folder.remove_left_overs()
+        make_folder(folder.scans)
+    return kept
+
+
+def _check_mounted(settings: Settings) -> None:
+    """Refuse to make a data folder on the root disk while its own one is not mounted."""
+    mount_point = settings.mount_point
+    if mount_point and mount_point != "none" and not os.path.ismount(mount_point):
+        raise StorageError(
+            f"{mount_point} is not mounted: mount it, or see {variable_of('mount_point')}"
+        )

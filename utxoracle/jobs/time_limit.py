@@ -1,0 +1,29 @@
+"""Work that may hang, as on a disk that is gone or a name server that is silent."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+
+def within(seconds: float, work: Callable[[], _Result]) -> _Result:
+    """Return what `work` returns, or raise what it raises.
+
+    What takes longer is left to itself, in a thread that ends with the process: nothing can end a
+    call that waits for a disk.
+
+    Raises:
+        TimeoutError: It takes longer.
+    """
+    future: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future.result(seconds)

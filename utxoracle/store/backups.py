@@ -1,0 +1,362 @@
+"""Backups: whole copies of the published database, each with its checksum in a file beside it."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from utxoracle.errors import StorageError
+
+if TYPE_CHECKING:
+    from utxoracle.store.connection import Connection
+    from utxoracle.store.queries import Counts
+
+MODE = 0o640
+"""Of a backup and of its checksum."""
+
+ANOTHER = "use another backup"
+"""What to do about one that isn't good."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes are done, and of how many."""
+
+_NAME = re.compile(r"utxoracle_cache_(\d{4}-\d\d-\d\d)(?:_(\d{6}))?\.db")
+# What sha256sum writes, and no other spelling of it: a flipped bit must not pass for one.
+_CHECKSUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
+_LONGEST_CHECKSUM = 1000
+_CHUNK = 1 << 20
+
+_UNSOUND = {
+    "its blocks are not one chain": """SELECT count(*) FROM (
+        SELECT height - 1 IS DISTINCT FROM lag(height) OVER up
+            OR prev_hash IS DISTINCT FROM lag(hash) OVER up AS is_torn,
+            lag(height) OVER up AS before
+        FROM blocks WINDOW up AS (ORDER BY height)
+    ) WHERE before IS NOT NULL AND is_torn""",
+    "it has window prices of other blocks than its own": """SELECT count(*)
+        FROM window_prices LEFT JOIN blocks USING (height)
+        WHERE window_prices.hash IS DISTINCT FROM blocks.hash""",
+    "it lacks window prices of its blocks": """SELECT count(*)
+        FROM blocks LEFT JOIN window_prices USING (height)
+        WHERE window_prices.hash IS NULL AND height >= (SELECT min(height) FROM blocks) + ?""",
+    "it has daily prices of blocks that it lacks": """SELECT count(*) FROM daily_prices
+        WHERE last_height > (SELECT coalesce(max(height), -1) FROM blocks)
+            OR last_height - first_height + 1 <> blocks""",
+}
+"""Queries that count what no committed state of a database has."""
+
+
+@dataclass(frozen=True)
+class BackupFile:
+    """A file that has the name of a backup, whatever is in it.
+
+    Attributes:
+        path: Where it is.
+        day: The UTC day of its name.
+        made: When it was made, seconds since 1970 UTC. The first of a day has no time in its
+            name: that of its last change counts where it is of that day, else its midnight.
+    """
+
+    path: Path
+    day: date
+    made: float
+
+
+@dataclass(frozen=True)
+class BackupFacts:
+    """What is in a file that was read from end to end and found good.
+
+    Attributes:
+        size: Its bytes.
+        sha256: Their checksum, 64 hex digits.
+        network: The network whose chain it holds.
+        schema_version: The version of its tables.
+        revision: Number of changes to the database that it is a copy of.
+        counts: How much is stored in it.
+    """
+
+    size: int
+    sha256: str
+    network: str
+    schema_version: int
+    revision: int
+    counts: "Counts"
+
+
+def backups_in(folder: Path) -> list[BackupFile]:
+    """Return the files in `folder` that are called as backups are, the newest first.
+
+    None where the folder isn't there.
+
+    Raises:
+        StorageError: It can't be read.
+    """
+    found = []
+    try:
+        for path in folder.iterdir():
+            match = _NAME.fullmatch(path.name)
+            named = _moment(match[1], match[2]) if match else None
+            if match and named and path.is_file():
+                changed = path.stat().st_mtime
+                day_start = named.timestamp()
+                is_of_day = not match[2] and 0 <= changed - day_start < 86_400
+                found.append(BackupFile(path, named.date(), changed if is_of_day else day_start))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(
+            f"{folder} can't be read: {error.strerror}; check its owner and its disk"
+        ) from None
+    # By name, as the time of the last change may be that of a later copy.
+    return sorted(found, key=lambda backup: backup.path.name, reverse=True)
+
+
+def backup_name(moment: datetime, *, with_time: bool) -> str:
+    """Return what a backup of a moment (UTC) is called: by its day, or by its second."""
+    return (
+        f"utxoracle_cache_{moment:%Y-%m-%d_%H%M%S}.db"
+        if with_time
+        else (f"utxoracle_cache_{moment:%Y-%m-%d}.db")
+    )
+
+
+def checksum_file(path: Path) -> Path:
+    """Return where the checksum of a backup stands, in the form of sha256sum."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def recorded_checksum(path: Path) -> str | None:
+    """Return the checksum that was recorded for a backup when it was made; None without one.
+
+    Raises:
+        StorageError: What is recorded is no checksum, or that of another file.
+    """
+    file = checksum_file(path)
+    try:
+        with file.open("rb") as content:
+            match = _CHECKSUM.fullmatch(content.read(_LONGEST_CHECKSUM).decode("ascii", "replace"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{file} can't be read: {error.strerror}; check its owner") from None
+    if not match or match[2] != path.name:
+        raise StorageError(
+            f"{file} is damaged, or of another file, so nothing tells whether {path.name} is "
+            "whole: use another backup"
+        )
+    return match[1]
+
+
+def checked(
+    path: Path, *, without_checksum: bool = False, progress: Progress | None = None
+) -> BackupFacts:
+    """Read a backup from end to end, and return what is in it.
+
+    Args:
+        path: The file.
+        without_checksum: Whether one that has no checksum beside it may be good all the same.
+        progress: Told how far the reading is.
+
+    Raises:
+        StorageError: It is missing, damaged or cut short, or not a database of utxoracle, or of a
+            newer version, or has no checksum. It is left as it is.
+    """
+    _check_file(path)
+    recorded = recorded_checksum(path)
+    digest = digest_of(path, progress)
+    if recorded is not None and digest != recorded:
+        # Tells more exactly what is wrong, where it is more than some bytes.
+        _examined(path, digest)
+        raise _differs(path)
+    facts = _examined(path, digest)
+    if recorded is None and not without_checksum:
+        raise StorageError(
+            f"{path} has no {checksum_file(path).name} beside it, so nothing tells whether it is "
+            "as it was made: use another one, or see restore --without-checksum"
+        )
+    return facts
+
+
+def copy_checked(
+    source: Path,
+    target: Path,
+    *,
+    recorded: str | None = None,
+    remedy: str = ANOTHER,
+    progress: Progress | None = None,
+) -> BackupFacts:
+    """Copy a database that is closed, reach the disk, read the copy back, and return what is in it.
+
+    All is read from one open file: another one may take the name meanwhile.
+
+    Args:
+        source: The file.
+        target: The copy, which isn't there yet. It stays when something fails.
+        recorded: The checksum that the file must have, if one is known.
+        remedy: What to do where it isn't good, for the message.
+        progress: Told how far the copying and reading back is.
+
+    Raises:
+        StorageError: It can't be copied, or what was copied is not good.
+    """
+
+    def told(done: int, total: int, before: int = 0) -> None:
+        if progress:
+            progress(done + before, 2 * total)
+
+    try:
+        digest = _copy(source, target, told)
+    except OSError as error:
+        raise StorageError(
+            f"can't copy {source} to {target.parent}: {error.strerror}; check the file, the folder "
+            "and its free space"
+        ) from None
+    size = target.stat().st_size
+    if digest_of(target, lambda done, total: told(done, total, size)) != digest:
+        raise StorageError(
+            f"the disk of {target.parent} does not give back what was written to it: see dmesg"
+        )
+    if recorded is not None and digest != recorded:
+        raise _differs(source)
+    try:
+        return _examined(target, digest, remedy)
+    except StorageError as error:
+        # The copy is as its original is, which is what people know.
+        raise StorageError(str(error).replace(str(target), str(source))) from None
+
+
+def digest_of(path: Path, progress: Progress | None = None) -> str:
+    """Return the SHA-256 of a file as it is on the disk, not as it is remembered in memory.
+
+    Raises:
+        StorageError: It can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            return _digest(file, os.fstat(file.fileno()).st_size, None, progress)
+    except OSError as error:
+        raise StorageError(
+            f"{path} can't be read: {error.strerror}; check its owner and its disk"
+        ) from None
+
+
+def is_of_predecessor(path: Path) -> bool:
+    """Tell whether a file is a database of the hand-made predecessor, whose backups are named so.
+
+    Raises:
+        StorageError: It is no database that can be opened.
+    """
+    with closing(_opened(path)) as connection:
+        return _is_of_predecessor(connection)
+
+
+def _moment(day: str, time: str | None) -> datetime | None:
+    """Return the moment that a name tells, None where there is no such day or time."""
+    try:
+        return datetime.fromisoformat(f"{day}T{time or '000000'}+00:00")
+    except ValueError:
+        return None
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if not path.is_file():
+            what = "is not a plain file" if path.exists() else "is not there"
+            raise StorageError(f"{path} {what}: utxoracle backups tells what there is")
+        size = path.stat().st_size
+    except OSError as error:
+        raise StorageError(f"{path} can't be read: {error.strerror}; check its owner") from None
+    if not size:
+        raise StorageError(f"{path} is empty: use another backup")
+    wal = path.with_name(f"{path.name}.wal")
+    if wal.exists():
+        # DuckDB would read it together with the file, which nothing vouches for.
+        raise StorageError(
+            f"{wal} beside the backup shows that somebody wrote to it: use another backup, or "
+            "move that log away"
+        )
+
+
+def _copy(source: Path, target: Path, progress: Progress) -> str:
+    """Copy a file to the disk, and return the checksum of what was read."""
+    with source.open("rb") as file, target.open("xb") as copy:
+        os.fchmod(copy.fileno(), MODE)
+        digest = _digest(file, os.fstat(file.fileno()).st_size, copy, progress)
+        copy.flush()
+        os.fsync(copy.fileno())
+    return digest
+
+
+def _digest(file: BinaryIO, size: int, copy: "BinaryIO | None", progress: Progress | None) -> str:
+    digest = hashlib.sha256()
+    done = 0
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        done += len(chunk)
+        if copy:
+            copy.write(chunk)
+        if progress:
+            progress(done, max(done, size))
+    return digest.hexdigest()
+
+
+def _differs(path: Path) -> StorageError:
+    return StorageError(
+        f"{path} is not as it was made: its checksum differs from that in "
+        f"{checksum_file(path).name}; use another backup"
+    )
+
+
+def _examined(path: Path, digest: str, remedy: str = ANOTHER) -> BackupFacts:
+    """Return what is in a database, all of which is read."""
+    from utxoracle.sources.days import WINDOW
+    from utxoracle.store.queries import Reader
+
+    with closing(_opened(path, remedy)) as connection:
+        if _is_of_predecessor(connection):
+            raise StorageError(
+                f"{path} is a backup of the hand-made predecessor, not of utxoracle: "
+                "utxoracle migrate takes over its prices"
+            )
+        reader = Reader(connection)
+        version = reader.schema_version
+        connection.check_length()
+        for name in _tables(connection):
+            # DuckDB notices a damaged page only when it is read.
+            connection.query(f'SELECT bit_xor(hash(rows)) FROM "{name}" AS rows')  # noqa: S608
+        for trouble, query in _UNSOUND.items():
+            if connection.query(query, [WINDOW] * query.count("?")) != [(0,)]:
+                raise StorageError(f"{path} is torn ({trouble}): {remedy}")
+        return BackupFacts(
+            size=path.stat().st_size,
+            sha256=digest,
+            network=reader.network,
+            schema_version=version,
+            revision=reader.revision,
+            counts=reader.counts(),
+        )
+
+
+def _opened(path: Path, remedy: str = ANOTHER) -> "Connection":
+    from utxoracle.store.connection import Connection
+
+    return Connection.open_read_only(path, lambda: remedy)
+
+
+def _tables(connection: "Connection") -> list[str]:
+    rows = connection.query(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() "
+        "ORDER BY table_name"
+    )
+    return [name for (name,) in rows]
+
+
+def _is_of_predecessor(connection: "Connection") -> bool:
+    tables = _tables(connection)
+    return "price_analysis" in tables and "meta" not in tables
