@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from utxoracle import errors
-from utxoracle.errors import SourceError, UtxoracleError
+from utxoracle.errors import SourceError, StorageError, UtxoracleError
 
 PACKAGE = Path(errors.__file__).parent
 
@@ -36,12 +36,12 @@ class ErrorText:
 
 def error_texts() -> list[ErrorText]:
     modules = [Module(path) for path in sorted(PACKAGE.rglob("*.py"))]
-    kinds = exit_codes(modules)
+    codes = exit_codes(modules)
     found = {
-        ErrorText(text, kinds[called(call)], f"{module.name}:{call.lineno}")
+        ErrorText(text, codes[kind], f"{module.name}:{call.lineno}")
         for module in modules
         for call in module.calls
-        if called(call) in kinds
+        for kind in module.kinds(call, set(codes))
         for text in module.told(call)
     }
     return sorted(found, key=lambda one: (one.exit_code, one.place, one.text))
@@ -49,16 +49,18 @@ def error_texts() -> list[ErrorText]:
 
 def exit_codes(modules: list["Module"]) -> dict[str, int]:
     """Return the exit code of each class of errors, those of single files included."""
-    # A failed connection is told by a text that follows the server's name.
-    codes = {"Trouble": SourceError.exit_code}
+    # A failed connection is told by a text that follows the server's name; and the program itself
+    # fails only at its output.
+    codes = {"Trouble": SourceError.exit_code, "_fail": StorageError.exit_code}
     for name, kind in vars(errors).items():
         if inspect.isclass(kind) and issubclass(kind, UtxoracleError):
             codes[name] = kind.exit_code
     for module in modules:
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.ClassDef):
-                bases = [getattr(base, "id", "") for base in node.bases]
-                codes |= {node.name: codes[base] for base in bases if base in codes}
+            if isinstance(node, ast.ClassDef) and node.name not in codes:
+                for base in node.bases:
+                    if isinstance(base, ast.Name) and base.id in codes:
+                        codes[node.name] = codes[base.id]
     return codes
 
 
@@ -86,11 +88,24 @@ class Module:
         for child in ast.iter_child_nodes(node):
             self._walk(child, inner)
 
+    def kinds(self, call: ast.Call, known: set[str]) -> set[str]:
+        """Return the classes of errors that a call can make."""
+        if called(call) in known or not isinstance(call.func, ast.Name):
+            return {called(call)} & known
+        chosen = [
+            name.id
+            for value in self._behind(call.func)
+            for name in ast.walk(value)
+            if isinstance(name, ast.Name)
+        ]
+        return set(chosen) & known
+
     def told(self, call: ast.Call) -> set[str]:
         """Return the texts that an error can be made with."""
         columns = [self.texts(argument) for argument in call.args]
         # The one with several arguments puts its message together like this: PriceImpossible.
         found = {": ".join(parts) for parts in product(*columns)}
+        found = {re.sub(r"{[a-z_]+(:[^}]*)?}", HOLE, text) for text in found}
         return {
             re.sub(f"{HOLE}[{HOLE} ]*{HOLE}", HOLE, text)
             for text in found
@@ -99,30 +114,27 @@ class Module:
 
     def texts(self, node: ast.expr, depth: int = 0, *, deeply: bool = False) -> set[str]:
         """Return what an expression can be as text, with HOLE for what is not known before."""
-        if depth > DEEPEST:
-            return {HOLE}
+        found = set()
         match node:
             case ast.Constant(value=str(text)):
-                return {text}
+                found = {text}
             case ast.IfExp(body=body, orelse=orelse):
-                return self.texts(body, depth) | self.texts(orelse, depth)
+                found = self.texts(body, depth) | self.texts(orelse, depth)
             case ast.BinOp(op=ast.Add(), left=left, right=right):
-                sides = self.texts(left, depth), self.texts(right, depth)
-                return {"".join(both) for both in product(*sides)}
+                found = self._joined([left, right], depth)
             case ast.JoinedStr(values=values):
-                parts = [self.texts(value, depth, deeply=deeply) for value in values]
-                found = {"".join(each) for each in product(*parts)}
-                if deeply or max(map(letters, found)) >= FEWEST_LETTERS:
-                    return found
-                return self.texts(node, depth, deeply=True)
-            case ast.FormattedValue(value=ast.IfExp() as value):
-                return self.texts(value, depth)
-            case ast.FormattedValue(value=value) if deeply:
-                return self.texts(value, depth + 1)
-            case ast.Name() | ast.Call():
+                found = self._joined(values, depth, deeply=deeply)
+                if not deeply and max(map(letters, found)) < FEWEST_LETTERS:
+                    found = self._joined(values, depth, deeply=True)
+            case ast.FormattedValue(value=value) if deeply or isinstance(value, ast.IfExp):
+                found = self.texts(value, depth + 1)
+            case ast.Name() | ast.Call() if depth < DEEPEST:
                 found = set().union(*(self.texts(one, depth + 1) for one in self._behind(node)))
-                return {re.sub(r"{[^}]*}", HOLE, text) for text in found} or {HOLE}
-        return {HOLE}
+        return found or {HOLE}
+
+    def _joined(self, parts: list[ast.expr], depth: int, *, deeply: bool = False) -> set[str]:
+        columns = [self.texts(part, depth, deeply=deeply) for part in parts]
+        return {"".join(each) for each in product(*columns)}
 
     def _behind(self, node: ast.Name | ast.Call) -> Iterator[ast.expr]:
         """Give the expressions of this file that a name or a call can stand for."""

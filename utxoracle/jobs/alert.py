@@ -39,6 +39,8 @@ _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@][A-Za-z0-9:_.@\\-]{0,254}")
 _FOR_CHATS = str.maketrans({"<": "(", ">": ")", "@": "(at)"})
 """What a chat would take for a link or for people to call; a message may quote a source."""
 
+_WELL = Check(CheckStatus.OK, "")
+
 _log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
@@ -103,22 +105,14 @@ def alert(
         state = _remembered(folder)
         now = time.time()
         if event is Event.CHECK:
-            if fault:
-                found = [Condition("settings", "settings", Check(CheckStatus.ERROR, fault))]
-            else:
-                findings = conditions(settings, state, now)
-                found = [*findings.conditions, Condition("settings", "settings", _OVER)]
-                state.backup = findings.backup
+            found = _looked_at(settings, state, now, fault)
         elif event is Event.FAILED:
             found = [_failed(unit, settings)]
         else:
-            found = [Condition(f"{UNIT}{unit}", "unit", _OVER)]
+            found = [Condition(f"{UNIT}{unit}", "unit", _WELL)]
         _update(state, found, now)
         sender.send_due(state, None if dry_run else folder)
     return sender.outcome
-
-
-_OVER = Check(CheckStatus.OK, "")
 
 
 def _checked_unit(event: Event, unit: str | None) -> str:
@@ -151,6 +145,16 @@ def _remembered(folder: Path) -> AlertState:
             why,
         )
     return AlertState()
+
+
+def _looked_at(
+    settings: Settings, state: AlertState, now: float, fault: str | None
+) -> list[Condition]:
+    if fault:
+        return [Condition("settings", "settings", Check(CheckStatus.ERROR, fault))]
+    findings = conditions(settings, state, now)
+    state.backup = findings.backup
+    return [*findings.conditions, Condition("settings", "settings", _WELL)]
 
 
 def _failed(unit: str, settings: Settings) -> Condition:

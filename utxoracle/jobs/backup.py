@@ -4,28 +4,25 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.settings import Settings
+from utxoracle.store.backup_files import free_name, remove_old
 from utxoracle.store.backups import (
     MODE,
+    PREFIX,
+    SUFFIX,
     BackupFacts,
-    BackupFile,
     Progress,
-    backup_name,
     backups_in,
     checked,
     checksum_file,
     copy_checked,
-    recorded_checksum,
 )
 from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner
 from utxoracle.store.lock import backup_lock
-
-_SECONDS_OF_DAY = 86_400
 
 _REPUBLISH = "move it away, then run utxoracle analyze, which publishes it anew"
 """What to do about a snapshot that isn't good: analyze looks no further than at its length."""
@@ -75,7 +72,8 @@ def backup(settings: Settings, *, progress: Progress | None = None) -> MadeBacku
         _remove_left_overs(folder)
         check_free(folder, size)
         path, facts = _make(data, folder, progress)
-        removed = _remove_old(folder, path, settings)
+        others = [one for one in backups_in(folder) if one.path != path]
+        removed = remove_old(path, others, settings, _is_good)
     return MadeBackup(path, facts, time.monotonic() - started, removed)
 
 
@@ -131,7 +129,7 @@ def _remove_left_overs(folder: Path) -> None:
 
 
 def _make(data: DataFolder, folder: Path, progress: Progress | None) -> tuple[Path, BackupFacts]:
-    path = _free_name(folder)
+    path = free_name(folder, PREFIX, SUFFIX)
     temporary = _unfinished(path)
     checksum = _unfinished(checksum_file(path))
     try:
@@ -153,17 +151,6 @@ def _make(data: DataFolder, folder: Path, progress: Progress | None) -> tuple[Pa
     return path, facts
 
 
-def _free_name(folder: Path) -> Path:
-    while True:
-        now = datetime.now(UTC)
-        for with_time in (False, True):
-            path = folder / backup_name(now, with_time=with_time)
-            if not os.path.lexists(path):
-                return path
-        # Two in one second.
-        time.sleep(0.1)
-
-
 def _unfinished(path: Path) -> Path:
     """Return what a file is called as long as it isn't whole."""
     return path.with_name(f".{path.name}.new")
@@ -177,43 +164,9 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _remove_old(folder: Path, made: Path, settings: Settings) -> tuple[Path, ...]:
-    """Remove backups that are too old, unless fewer than `backup_keep_min` good ones would stay."""
-    others = [backup for backup in backups_in(folder) if backup.path != made]
-    oldest = time.time() - settings.backup_keep_days * _SECONDS_OF_DAY
-    expired = [backup for backup in others if backup.made < oldest and _is_ours(backup)]
-    if not expired:
-        return ()
-    good = 1
-    for backup in others:
-        if good >= settings.backup_keep_min:
-            break
-        # Whatever is met before enough are good stays, for nothing but a good one replaces it.
-        if backup in expired:
-            expired.remove(backup)
-        good += _is_good(backup)
+def _is_good(path: Path) -> bool:
     try:
-        for backup in expired:
-            backup.path.unlink()
-            checksum_file(backup.path).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{made} is made, but older ones in {folder} can't be removed: {error.strerror}; "
-            "check its owner"
-        ) from None
-    return tuple(backup.path for backup in expired)
-
-
-def _is_ours(backup: BackupFile) -> bool:
-    try:
-        return recorded_checksum(backup.path) is not None
-    except StorageError:
-        return False
-
-
-def _is_good(backup: BackupFile) -> bool:
-    try:
-        checked(backup.path)
+        checked(path)
     except StorageError:
         return False
     return True

@@ -25,7 +25,10 @@ ANOTHER = "use another backup"
 Progress = Callable[[int, int], None]
 """Is told how many bytes are done, and of how many."""
 
-_NAME = re.compile(r"utxoracle_cache_(\d{4}-\d\d-\d\d)(?:_(\d{6}))?\.db")
+PREFIX, SUFFIX = "utxoracle_cache_", ".db"
+"""What stands round the date in the name of a backup."""
+
+_NAME = re.compile(rf"{PREFIX}(\d{{4}}-\d\d-\d\d)(?:_(\d{{6}}))?{re.escape(SUFFIX)}")
 # What sha256sum writes, and no other spelling of it: a flipped bit must not pass for one.
 _CHECKSUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 _LONGEST_CHECKSUM = 1000
@@ -114,15 +117,6 @@ def backups_in(folder: Path) -> list[BackupFile]:
         ) from None
     # By name, as the time of the last change may be that of a later copy.
     return sorted(found, key=lambda backup: backup.path.name, reverse=True)
-
-
-def backup_name(moment: datetime, *, with_time: bool) -> str:
-    """Return what a backup of a moment (UTC) is called: by its day, or by its second."""
-    return (
-        f"utxoracle_cache_{moment:%Y-%m-%d_%H%M%S}.db"
-        if with_time
-        else (f"utxoracle_cache_{moment:%Y-%m-%d}.db")
-    )
 
 
 def checksum_file(path: Path) -> Path:

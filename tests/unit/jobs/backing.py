@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from utxoracle.store.backups import backup_name, checksum_file, digest_of
+from utxoracle.store.backups import checksum_file, digest_of
 
 
 def record(path: Path) -> Path:
@@ -19,9 +19,9 @@ def record(path: Path) -> Path:
 
 def of_day(source: Path, folder: Path, days_ago: int) -> Path:
     """Put a good backup into `folder` that seems to have been made some days ago."""
-    moment = datetime.now(UTC) - timedelta(days=days_ago)
+    day = datetime.now(UTC).date() - timedelta(days=days_ago)
     folder.mkdir(exist_ok=True)
-    return record(shutil.copy(source, folder / backup_name(moment, with_time=False)))
+    return record(shutil.copy(source, folder / f"utxoracle_cache_{day}.db"))
 
 
 def flip(path: Path) -> None:

@@ -39,7 +39,7 @@ MB = 1 << 20
 
 
 @pytest.fixture(autouse=True)
-def no_containers(monkeypatch, tmp_path):
+def no_containers(monkeypatch):
     """Let neither podman nor docker be asked: what this machine runs is not the test's."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
@@ -60,6 +60,18 @@ def base(tmp_path) -> Path:
 def other_disk() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="utxoracle-") as name:
         yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A whole tree, to be copied: to make databases anew takes longer."""
+    return apps(tmp_path_factory.mktemp("built") / "apps")
+
+
+@pytest.fixture
+def root(built, tmp_path) -> Path:
+    """The folder of a stack and a price job."""
+    return shutil.copytree(built, tmp_path / "apps")
 
 
 def planned(root: Path, base: Path, machine: Path, **options) -> Migration:
@@ -90,8 +102,7 @@ APPS_ROWS = [
 ]
 
 
-def test_a_dry_run_writes_nothing(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
+def test_a_dry_run_writes_nothing(root, tmp_path, machine, base):
     before = content_of(tmp_path)
     migration = planned(root, base, machine)
     assert content_of(tmp_path) == before
@@ -101,8 +112,7 @@ def test_a_dry_run_writes_nothing(tmp_path, machine, base):
     assert "storage.base" in migration.translation.nix
 
 
-def test_within_a_disk_everything_is_moved_and_its_rows_are_imported(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
+def test_within_a_disk_everything_is_moved_and_its_rows_are_imported(root, machine, base):
     before = content_of(root)
     migration = applied(root, base, machine)
     assert migration.done.imported.new == 8
@@ -118,7 +128,7 @@ def test_within_a_disk_everything_is_moved_and_its_rows_are_imported(tmp_path, m
 
 
 def test_across_disks_everything_is_copied_and_the_old_stays(tmp_path, machine, other_disk):
-    root = apps(tmp_path / "apps", mysql_size=200 * MB)
+    root = apps(tmp_path / "apps", mysql_size=50 * MB)
     before = content_of(root)
     told: list[tuple[int, int]] = []
     migration = applied(
@@ -129,13 +139,13 @@ def test_across_disks_everything_is_copied_and_the_old_stays(tmp_path, machine, 
     assert stored(other_disk) == APPS_ROWS
     assert told[-1] == (2 * migration.plan.bytes_to_copy, 2 * migration.plan.bytes_to_copy)
     copied = other_disk / "mempool" / "data" / "mysql" / "ibdata1"
-    assert copied.stat().st_size == 200 * MB
+    assert copied.stat().st_size == 50 * MB
     assert copied.stat().st_blocks * 512 < MB
 
 
 @pytest.mark.parametrize("crosses", [False, True])
-def test_a_second_run_finds_everything_done(tmp_path, machine, base, other_disk, crosses):
-    root, base = apps(tmp_path / "apps"), other_disk if crosses else base
+def test_a_second_run_finds_everything_done(root, machine, base, other_disk, crosses):
+    base = other_disk if crosses else base
     applied(root, base, machine)
     before = content_of(base)
     again = applied(root, base, machine)
@@ -148,8 +158,8 @@ def test_a_second_run_finds_everything_done(tmp_path, machine, base, other_disk,
     assert after == before
 
 
-def test_passwords_go_to_files_and_nowhere_else(tmp_path, machine, base):
-    migration = applied(apps(tmp_path / "apps"), base, machine)
+def test_passwords_go_to_files_and_nowhere_else(root, machine, base):
+    migration = applied(root, base, machine)
     held = b"".join(path.read_bytes() for path in migration.done.secrets)
     for secret in SECRETS:
         assert secret.encode() in held
@@ -177,9 +187,8 @@ def test_a_stack_then_a_price_job_of_another_disk(tmp_path, machine, base):
 
 
 def test_stray_databases_are_found_where_they_fell_and_where_the_settings_say(
-    tmp_path, machine, base
+    root, tmp_path, machine, base
 ):
-    root = apps(tmp_path / "apps")
     fallen = price_database(machine / "tmp" / "utxoracle_backup.duckdb", price_rows(1))
     said = price_database(tmp_path / "elsewhere.duckdb", price_rows(2))
     write(root / "utxoracle" / ".env", f"{ENV_FILE}DUCKDB_BACKUP_PATH={said}\n")
@@ -228,11 +237,11 @@ def test_an_in_place_run_that_was_killed_before_the_import_is_gone_on_with(tmp_p
 def test_the_command_that_archives_the_old_tree_holds_all_that_is_left(
     tmp_path, machine, other_disk
 ):
-    root = apps(tmp_path / "old apps", mysql_size=200 * MB)
+    root = apps(tmp_path / "old apps", mysql_size=20 * MB)
     migration = applied(root, other_disk, machine)
     subprocess.run(["/bin/sh", "-c", archive_command(migration.plan)], check=True)
     archive = tmp_path / "old apps-predecessor.tar.gz"
-    assert archive.stat().st_size < 20 * MB
+    assert archive.stat().st_size < 10 * MB
     (tmp_path / "unpacked").mkdir()
     subprocess.run(["tar", "-xzf", archive, "-C", tmp_path / "unpacked"], check=True)
     unpacked = content_of(tmp_path / "unpacked" / "old apps")
@@ -241,8 +250,7 @@ def test_the_command_that_archives_the_old_tree_holds_all_that_is_left(
     }
 
 
-def test_whatever_is_in_the_way_is_told_at_once_and_nothing_is_done(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
+def test_whatever_is_in_the_way_is_told_at_once_and_nothing_is_done(root, machine, base):
     cron = write(machine / "etc" / "cron.d" / "utxoracle", "*/10 * * * * x daily_analysis.py\n")
     write(base / "mempool" / "data" / "electrs" / "junk", b"")
     before = content_of(root)
@@ -266,8 +274,7 @@ def test_whatever_is_in_the_way_is_told_at_once_and_nothing_is_done(tmp_path, ma
         assert part in str(refused.value)
 
 
-def test_a_database_that_is_being_written_to_is_refused(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
+def test_a_database_that_is_being_written_to_is_refused(root, machine, base):
     code = (
         "import duckdb, sys; connection = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     )
@@ -282,16 +289,14 @@ def test_a_database_that_is_being_written_to_is_refused(tmp_path, machine, base)
     assert not (base / "utxoracle").exists()
 
 
-def test_a_disk_that_is_too_small_is_refused_before_anything(tmp_path, machine):
-    root = apps(tmp_path / "apps")
+def test_a_disk_that_is_too_small_is_refused_before_anything(root, tmp_path, machine):
     with mounted(tmp_path / "small", "-t", "tmpfs", "-o", f"size={40 * MB}", "tmpfs") as base:
-        with pytest.raises(StorageError, match="has 41.9 MB free, but .* are needed: make room"):
+        with pytest.raises(StorageError, match=r"has 41.9 MB free, but .* are needed: make room"):
             applied(root, base, machine)
         assert [*base.iterdir()] == []
 
 
-def test_a_disk_that_fills_up_meanwhile_is_one_line_and_gone_on_from(tmp_path, machine):
-    root = apps(tmp_path / "apps")
+def test_a_disk_that_fills_up_meanwhile_is_one_line_and_gone_on_from(root, tmp_path, machine):
     whole = write(root / "mempool-stack" / "data" / "electrs" / "mainnet" / "a", os.urandom(MB))
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", f"size={120 * MB}", "tmpfs") as base:
         filler = base / "filler"
@@ -312,8 +317,7 @@ def test_a_disk_that_fills_up_meanwhile_is_one_line_and_gone_on_from(tmp_path, m
         assert stored(base) == APPS_ROWS
 
 
-def test_two_folders_of_a_kind_are_a_choice(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
+def test_two_folders_of_a_kind_are_a_choice(root, machine, base):
     shutil.copytree(root / "mempool-stack/data/mysql", root / "mempool-stack/mysql/data")
     with pytest.raises(UsageError, match="there are 2 folders with mysql data"):
         planned(root, base, machine)
@@ -329,21 +333,19 @@ def test_a_folder_that_holds_nothing_known_is_told(tmp_path, machine, base):
         planned(tmp_path / "folder", base, machine)
 
 
-def test_a_base_that_is_not_there_or_not_mounted_is_told(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
-    with pytest.raises(UsageError, match="there is no folder .*/nowhere to take it to"):
+def test_a_base_that_is_not_there_or_not_mounted_is_told(root, tmp_path, machine, base):
+    with pytest.raises(UsageError, match=r"there is no folder .*/nowhere to take it to"):
         planned(root, tmp_path / "nowhere", machine)
     settings = Settings(mount_point=str(base))
     with pytest.raises(StorageError, match=f"no disk is mounted at {base}: mount it"):
         migrate(settings, REGTEST, root=root, base=base, machine=machine)
 
 
-def test_two_at_once_are_refused(tmp_path, machine, base):
-    root = apps(tmp_path / "apps")
+def test_two_at_once_are_refused(root, machine, base):
     handle = os.open(base, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(StorageError, match="another migration to .* is going on: wait for it"):
+        with pytest.raises(StorageError, match=r"another migration to .* is going on: wait for it"):
             applied(root, base, machine)
         assert planned(root, base, machine).refusals == []
     finally:

@@ -13,7 +13,6 @@ from tests.unit.store.samples import batch, day_row, run_row
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
 from utxoracle.store.backups import (
-    backup_name,
     backups_in,
     checked,
     checksum_file,
@@ -345,14 +344,6 @@ def test_the_first_of_a_day_was_made_when_it_changed_if_that_is_of_its_day(tmp_p
     ):
         os.utime(path, (changed, changed))
         assert backups_in(tmp_path)[0].made == made
-
-
-def test_a_name_tells_what_made_it(tmp_path):
-    moment = datetime(2025, 11, 23, 3, 4, 5, tzinfo=UTC)
-    assert backup_name(moment, with_time=False) == NAME
-    name = backup_name(moment, with_time=True)
-    (tmp_path / name).touch()
-    assert backups_in(tmp_path)[0].made == moment.timestamp()
 
 
 def test_where_no_folder_is_there_are_no_backups(tmp_path):

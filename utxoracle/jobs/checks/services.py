@@ -6,9 +6,19 @@ import os
 from utxoracle.jobs.checks.programs import told_by
 from utxoracle.jobs.health import Check, CheckStatus
 
-_OURS = ("utxoracle*", "podman-mempool-*", "podman-network-mempool.service")
-_LASTING = ("podman-mempool-", "utxoracle.target")
-"""What the names of units begin with that are always to be active; so are all sockets."""
+_OURS = ("utxoracle*", "podman-mempool-*", "podman-network-mempool*")
+"""Patterns: they fit what is loaded, as all is that failed."""
+
+_LASTING = (
+    "utxoracle.target",
+    "utxoracle-api.socket",
+    "utxoracle-rpc-proxy.socket",
+    "podman-mempool-db.service",
+    "podman-mempool-electrs.service",
+    "podman-mempool-backend.service",
+    "podman-mempool-frontend.service",
+)
+"""Units that are always to be active where they are installed."""
 
 _ANALYZE = "utxoracle-analyze.timer"
 _BACKUP = "utxoracle-backup.timer"
@@ -22,18 +32,19 @@ Unit = dict[str, str]
 
 def units() -> Check:
     """Check that no unit has failed, and that those are active that always must be."""
-    found = _show("Id,ActiveState,Result", *_OURS)
-    if found is None:
+    shown = _show("Id,LoadState,ActiveState,Result", *_LASTING, *_OURS)
+    if shown is None:
         return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
+    # Of those that are named, systemd also tells that they are not there.
+    found = {unit["Id"]: unit for unit in shown if unit["LoadState"] != "not-found"}
     if not found:
         return Check(CheckStatus.UNKNOWN, "systemd knows no unit of utxoracle")
     down = []
-    for unit in found:
-        name, state = unit["Id"], unit["ActiveState"]
-        is_lasting = name.startswith(_LASTING) or name.endswith(".socket")
+    for name, unit in found.items():
+        state = unit["ActiveState"]
         if state == "failed":
             down.append((name, f"has failed ({unit['Result']})"))
-        elif is_lasting and state != "active":
+        elif name in _LASTING and state != "active":
             down.append((name, f"is {state}"))
     if down:
         return Check(

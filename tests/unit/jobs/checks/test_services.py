@@ -6,11 +6,14 @@ from utxoracle.jobs.checks import services
 from utxoracle.jobs.health import CheckStatus
 
 
+LOADED = {"LoadState": "loaded", "Result": "success"}
+
+
 def units(**states):
     """What `systemctl show` prints of units, by their names with _ for the dots."""
     return "\n\n".join(
         f"Id={name.replace('__', '.').replace('_', '-')}\n"
-        + "\n".join(f"{key}={value}" for key, value in {"Result": "success", **state}.items())
+        + "\n".join(f"{key}={value}" for key, value in {**LOADED, **state}.items())
         for name, state in states.items()
     )
 
@@ -41,7 +44,10 @@ MISSING = {
 
 
 def test_units_of_which_none_has_failed_are_well(program):
-    program("systemctl", units(**ALL))
+    # systemd tells twice of what is named and fits a pattern, too.
+    program(
+        "systemctl", "\n\n".join([units(**ALL, podman_mempool_db__service=MISSING), units(**ALL)])
+    )
     told = services.units()
     assert (told.status, told.detail) == (
         CheckStatus.OK,
@@ -88,6 +94,8 @@ def test_without_systemd_nothing_is_known(program, check):
 
 def test_without_units_of_ours_nothing_is_known(program):
     program("systemctl", "")
+    assert services.units().status == CheckStatus.UNKNOWN
+    program("systemctl", units(utxoracle__target=MISSING, utxoracle_api__socket=MISSING))
     assert services.units().status == CheckStatus.UNKNOWN
     program("systemctl", units(utxoracle_analyze__timer=MISSING, utxoracle_backup__timer=MISSING))
     told = services.timers()

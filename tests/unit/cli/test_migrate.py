@@ -1,0 +1,207 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.appliance import DISTURBED, SECONDS
+from tests.old_tree import SECRETS, apps, content_of, mysql_folder
+
+REGTEST = {"UTXORACLE_NETWORK": "regtest"}
+
+
+@pytest.fixture
+def other_disk() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="utxoracle-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    (tmp_path / "new").mkdir()
+    return apps(tmp_path / "old")
+
+
+def disturbed(mishap: str, moment: str, *arguments: Path | str) -> "subprocess.Popen[str]":
+    """Start migrate, to which something happens at a moment: see tests/disturbed.py."""
+    command = [sys.executable, DISTURBED, mishap, *moment.split(), "migrate", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | REGTEST)
+
+
+def test_a_dry_run_tells_all_and_does_nothing(utxoracle, old, tmp_path):
+    before = content_of(tmp_path)
+    done = utxoracle("migrate", "--from", "old", "--to", "new", **REGTEST)
+    assert done.returncode == 0, done.stderr
+    assert content_of(tmp_path) == before
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{old} to {tmp_path}/new"
+    (mysql,) = [line.split() for line in lines if line.startswith("mysql ")]
+    assert mysql[:4] == ["mysql", "mempool-stack/data/mysql", "mempool/data/mysql", "rename"]
+    assert "time: at once, everything is renamed" in lines
+    assert "rows of the predecessor: 8 in 3 files, 2025-11-01 to 2025-11-05" in lines
+    assert any("0.0.0.0" in line for line in lines)
+    assert any("03:00" in line for line in lines)
+    assert "services.utxoracle = {" in lines
+    assert lines[-1] == "Nothing was done: add --apply to do it."
+
+
+def test_a_dry_run_across_disks_tells_space_and_time(utxoracle, old, other_disk):
+    done = utxoracle("migrate", "--from", "old", "--to", str(other_disk), **REGTEST)
+    assert re.search(
+        rf"^space: [\d.]+ MB needed on the disk of {other_disk}, [\d,.]+ GB free: enough$",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert re.search(
+        r"^time: about 0 min for [\d.]+ MB, each byte read, written and read back at 100.0 MB/s$",
+        done.stdout,
+        re.MULTILINE,
+    )
+
+
+def test_it_is_done_and_the_command_that_archives_the_old_tree_is_printed(utxoracle, old, tmp_path):
+    done = utxoracle("migrate", "--from", "old", "--to", "new", "--apply", **REGTEST)
+    assert done.returncode == 0, done.stderr
+    assert "imported 8 new, 0 changed, 0 were there already" in done.stdout
+    archive = done.stdout.splitlines()[-1].strip()
+    assert archive.startswith(f"tar --create --gzip --sparse --file={old}-predecessor.tar.gz ")
+    subprocess.run(["/bin/sh", "-c", archive], check=True)
+    assert (tmp_path / "old-predecessor.tar.gz").exists()
+    again = utxoracle("migrate", "--from", "old", "--to", "new", "--apply", **REGTEST)
+    assert again.returncode == 0, again.stderr
+    assert "nothing is left there to be taken over" in again.stdout
+    assert "imported 0 new, 0 changed, 8 were there already" in again.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--apply"], ["--apply", "--verbose"]])
+def test_no_password_is_shown(utxoracle, old, options):
+    done = utxoracle("migrate", "--from", "old", "--to", "new", *options, **REGTEST)
+    assert done.returncode == 0, done.stderr
+    for secret in SECRETS:
+        assert secret not in done.stdout + done.stderr
+
+
+def test_json(utxoracle, old, tmp_path):
+    arguments = ("migrate", "--from", "old", "--to", "new", "--json")
+    told = json.loads(utxoracle(*arguments, **REGTEST).stdout)
+    assert (told["from"], told["to"], told["applied"]) == (str(old), f"{tmp_path}/new", False)
+    assert told["in_the_way"] == []
+    assert told["rows"]["rows"] == 8
+    assert told["rows"]["new"] is None
+    (mysql,) = [step for step in told["steps"] if step["kind"] == "mysql"]
+    assert mysql["from"] == f"{old}/mempool-stack/data/mysql"
+    assert mysql["to"] == f"{tmp_path}/new/mempool/data/mysql"
+    assert mysql["how"] == "rename"
+    assert mysql["files"] == 6
+    assert mysql["bytes"] >= 1 << 20
+    assert mysql["allocated_bytes"] < 1 << 20
+    assert mysql["owners"] == [{"uid": os.geteuid(), "gid": os.getegid(), "files": 9}]
+    assert {row["reason"] for row in told["left"]} == {"its settings are translated"}
+    told = json.loads(utxoracle(*arguments, "--apply", **REGTEST).stdout)
+    assert told["applied"] is True
+    assert (told["rows"]["new"], told["rows"]["changed"], told["rows"]["unchanged"]) == (8, 0, 0)
+    assert all(
+        path.startswith(f"{tmp_path}/new/mempool/config/secrets/") for path in told["secrets"]
+    )
+    assert told["archive"].startswith("tar ")
+
+
+def test_what_is_in_the_way_is_a_warning_at_first_and_then_a_refusal(utxoracle, old, tmp_path):
+    mysql_folder(tmp_path / "new" / "mempool" / "data" / "mysql")
+    message = f"{tmp_path}/new/mempool/data/mysql holds data already: move it away"
+    dry = utxoracle("migrate", "--from", "old", "--to", "new", **REGTEST)
+    assert dry.returncode == 0
+    assert f"utxoracle: warning: in the way: {message}" in dry.stderr
+    before = content_of(tmp_path)
+    done = utxoracle("migrate", "--from", "old", "--to", "new", "--apply", **REGTEST)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith(f"utxoracle: nothing was moved: {message}")
+    assert content_of(tmp_path) == before
+
+
+def test_the_target_is_told_from_the_data_folder(utxoracle, old, tmp_path):
+    for told in (
+        utxoracle("migrate", "--from", "old", "--data-dir", "new/utxoracle/data", **REGTEST),
+        utxoracle("migrate", "--from", "old", **REGTEST, UTXORACLE_DATA_DIR="new/utxoracle/data"),
+    ):
+        assert told.stdout.startswith(f"{old} to {tmp_path}/new\n")
+
+
+def test_a_target_must_be_given(refused, old):
+    assert "where to? Give the folder" in refused(2, "migrate", "--from", "old")
+    assert "--to" in refused(2, "migrate", "--from", "old", "--data-dir", "data")
+
+
+def test_wrong_usage(refused, old, tmp_path):
+    assert "'--from'" in refused(2, "migrate")
+    assert "nowhere is not there" in refused(2, "migrate", "--from", "nowhere", "--to", "new")
+    assert "new holds nothing that is known" in refused(2, "migrate", "--from", "new", "--to", ".")
+    for text in ("mysql", "mysql=", "mydata=x", "database=x"):
+        line = refused(2, "migrate", "--from", "old", "--to", "new", "--take", text)
+        assert "is not KIND=FOLDER or KIND=none" in line
+
+
+def test_one_of_two_folders_is_chosen(utxoracle, refused, old):
+    other = mysql_folder(old / "mempool-stack" / "mysql" / "data")
+    arguments = ("migrate", "--from", "old", "--to", "new")
+    line = refused(2, *arguments, **REGTEST)
+    assert "--take mysql=FOLDER" in line
+    told = utxoracle(*arguments, "--json", "--take", f"mysql={other}", **REGTEST)
+    (step,) = [step for step in json.loads(told.stdout)["steps"] if step["kind"] == "mysql"]
+    assert step["from"] == str(other)
+    told = utxoracle(*arguments, "--json", "--take", "mysql=none", **REGTEST)
+    assert "mysql" not in [step["kind"] for step in json.loads(told.stdout)["steps"]]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "os.rename utxoracle_cache.db.in-progress",
+        "os.rename .utxoracle_snapshot.db.new",
+        "os.rename ibdata1.utxoracle-part",
+        "os.rename mysql.in-progress",
+        "os.rename 000003.sst.utxoracle-part",
+    ],
+)
+def test_a_run_that_is_killed_is_gone_on_with_by_the_next(utxoracle, old, other_disk, moment):
+    before = content_of(old)
+    arguments = ("--from", str(old), "--to", str(other_disk), "--apply")
+    with disturbed("kill", moment, *arguments) as process:
+        process.communicate(timeout=SECONDS)
+        assert process.returncode == -signal.SIGKILL
+    assert content_of(old) == before
+    done = utxoracle("migrate", *arguments, "--json", **REGTEST)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert rows["new"] + rows["unchanged"] == 8
+    assert content_of(old) == before
+    for name in ("mysql", "electrs", "cache"):
+        copied = content_of(other_disk / "mempool" / "data" / name)
+        assert copied == content_of(old / "mempool-stack" / "data" / name)
+    assert not [*other_disk.rglob("*.in-progress")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_is_gone_on_with_by_the_next(utxoracle, old, other_disk, number):
+    before = content_of(old)
+    arguments = ("--from", str(old), "--to", str(other_disk), "--apply")
+    with disturbed("halt", "os.rename ibdata1.utxoracle-part", *arguments) as process:
+        assert os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=SECONDS)
+        assert process.returncode == 130
+    assert errors.splitlines()[-1] == "utxoracle: interrupted"
+    assert (other_disk / "mempool" / "data" / "mysql.in-progress").exists()
+    done = utxoracle("migrate", *arguments, **REGTEST)
+    assert done.returncode == 0, done.stderr
+    assert content_of(old) == before
+    assert content_of(other_disk / "mempool" / "data" / "mysql") == content_of(
+        old / "mempool-stack" / "data" / "mysql"
+    )

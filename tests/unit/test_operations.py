@@ -1,0 +1,113 @@
+"""The runbook: its commands run in order, and it knows every error of the program."""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests import old_tree
+from tests.appliance import simulated_node
+from tests.error_texts import HOLE, ErrorText, error_texts, letters
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
+
+DATA = "/mnt/nvme/prod/apps/utxoracle/data"
+MISHAPS = {
+    "### The snapshot is gone or damaged": f"rm {DATA}/utxoracle_snapshot.db",
+    "### The database is damaged": f"head -c 5000 /dev/zero > {DATA}/utxoracle_cache.db",
+    "### The data folder is gone": f"rm -r {DATA}",
+    "### The disk is dead": "rm -r /mnt/nvme/*",
+    "### The backups are gone as well": "rm -r /mnt/nvme/prod /mnt/usb/utxoracle/*; "
+    f"mkdir -p {DATA}",
+}
+"""What happens before the first command of a chapter."""
+
+ROW = re.compile(r"^\| (`.*?`) \|", re.MULTILINE)
+
+
+def chapters(page: str) -> dict[str, str]:
+    """Return the text below each heading, in order."""
+    parts = re.split(r"^(##+ .*)\n", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def shell_blocks(text: str) -> list[str]:
+    """Return the blocks that are to be run; those in lists are indented."""
+    found = re.findall(r"^( *)```sh\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+
+
+def script() -> str:
+    """Return all blocks as one script, each named on stderr before it runs."""
+    lines = ["set -eu -o pipefail"]
+    for heading, text in {
+        "# Operations": RUNBOOK.partition("\n## ")[0],
+        **chapters(RUNBOOK),
+    }.items():
+        blocks = shell_blocks(text)
+        if blocks and heading in MISHAPS:
+            lines.append(MISHAPS[heading])
+        for block in blocks:
+            lines += [f"echo {shlex.quote(heading)} >&2", block]
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A folder for each that the runbook names, and the program on PATH."""
+    for name in ("etc/utxoracle", "mnt/nvme/prod/apps/utxoracle", "mnt/usb", "mnt/new", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    program = tmp_path / "bin" / "utxoracle"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m utxoracle "$@"\n')
+    program.chmod(0o755)
+    old_tree.apps(tmp_path / "mnt" / "old" / "prod" / "apps")
+    return tmp_path
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_every_command_block_runs(machine):
+    start = datetime.now(UTC).date() - timedelta(days=3)
+    options = f"days=3,blocks_per_day=60,transactions=20,start={start}"
+    with simulated_node(options) as node:
+        stand_ins = {
+            # Only root could mount one.
+            "MOUNT_POINT=/mnt/nvme": "MOUNT_POINT=none",
+            "/mnt/": f"{machine}/mnt/",
+            "/etc/utxoracle": f"{machine}/etc/utxoracle",
+            "127.0.0.1:8999": node.url.removeprefix("http://"),
+            "9099": str(free_port()),
+        }
+        lines = script()
+        for named, stand_in in stand_ins.items():
+            lines = lines.replace(named, stand_in)
+        done = subprocess.run(
+            ["bash", "-c", lines],
+            cwd=machine,
+            env={
+                "PATH": f"{machine}/bin:{os.environ['PATH']}",
+                "HOME": str(machine),
+                "UTXORACLE_NETWORK": "regtest",
+                "UTXORACLE_STALL_MINUTES": "1e9",
+                "UTXORACLE_WORKERS": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+    print(done.stdout)
+    print(done.stderr)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "the signature is right" in done.stdout
