@@ -13,7 +13,7 @@ import pytest
 
 from tests import old_tree
 from tests.appliance import simulated_node
-from tests.error_texts import HOLE, ErrorText, error_texts, letters
+from tests.error_texts import HOLE, error_texts, letters
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
@@ -28,6 +28,8 @@ MISHAPS = {
     f"mkdir -p {DATA}",
 }
 """What happens before the first command of a chapter."""
+
+ERRORS = error_texts()
 
 ROW = re.compile(r"^\| (`.*?`) \|", re.MULTILINE)
 
@@ -111,3 +113,59 @@ def test_every_command_block_runs(machine):
     print(done.stderr)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "the signature is right" in done.stdout
+
+
+def documented_errors() -> list[tuple[int, str]]:
+    """Return the errors of the tables, each with the exit code that it stands under."""
+    return [
+        (int(code[1]), entry)
+        for heading, text in chapters(RUNBOOK).items()
+        if (code := re.match(r"### Exit code (\d+):", heading))
+        for row in ROW.findall(text)
+        for entry in re.findall(r"`(.*?)`(?:<br>|$)", row)
+    ]
+
+
+def fits(entry: str, text: str) -> bool:
+    parts = map(re.escape, entry.split(HOLE))
+    return bool(re.fullmatch(".*".join(parts), text))
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5])
+def test_every_error_of_the_program_is_in_the_table(code):
+    entries = [entry for at, entry in documented_errors() if at == code]
+    missing = [
+        f"{error.place}: {error.text}"
+        for error in ERRORS
+        if error.exit_code == code and not any(fits(entry, error.text) for entry in entries)
+    ]
+    assert not missing, "\n".join(missing)
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5])
+def test_every_error_of_the_table_is_one_of_the_program(code):
+    texts = [error.text for error in ERRORS if error.exit_code == code]
+    for at, entry in documented_errors():
+        assert at != code or any(fits(entry, text) for text in texts), entry
+
+
+def test_no_entry_says_nothing():
+    """Or it would stand for errors that it doesn't mean."""
+    assert {code for code, _ in documented_errors()} == {error.exit_code for error in ERRORS}
+    for _, entry in documented_errors():
+        assert letters(entry) >= 9, entry
+
+
+def test_every_row_has_a_cause():
+    rows = re.findall(r"^\| `.*` \| (.*?) \| (.*?) ?\|$", RUNBOOK, re.MULTILINE)
+    assert len(rows) > 90
+    for cause, _ in rows:
+        assert cause
+
+
+def test_what_is_not_run_says_why():
+    for heading, text in chapters(RUNBOOK).items():
+        if "```console" in text:
+            assert re.search(r"not\s+run\s+here,\s+since\s+it\s+needs", text, re.IGNORECASE), (
+                heading
+            )

@@ -258,7 +258,7 @@ def _as_json(migration: "Migration") -> dict[str, Any]:
         "changes": [*CHANGES, *migration.translation.remarks],
         "nix": migration.translation.nix,
         "secrets": [str(path) for path in done.secrets] if done else [],
-        "archive": archive_command(plan),
+        "archive": archive_command(plan) if done else None,
     }
 
 

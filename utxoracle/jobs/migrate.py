@@ -143,8 +143,8 @@ def _planned(
         # No container is root: such a folder has to be given away.
         uid = next(filter(None, uids), None)
         translation = translate(tree.settings, base=base, db_uid=uid)
-        named = tuple(path for path in translation.databases if path.is_file())
-        tree = find(also=(*also, *named))
+        if named := [path for path in translation.databases if path.is_file()]:
+            tree = find(also=(*also, *named))
         if not tree.found and not tree.closed and not (root / NOTE).exists():
             raise UsageError(
                 f"{root} holds nothing that is known: name the folder with mempool/ and "

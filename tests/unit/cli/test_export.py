@@ -134,7 +134,7 @@ def test_parquet_is_not_written_to_a_terminal(filled, tmp_path):
     try:
         done = subprocess.run(
             [*command, "--format", "parquet"],
-            cwd=tmp_path, stdout=follower, stderr=subprocess.PIPE, check=False,
+            cwd=tmp_path, stdout=follower, stderr=subprocess.PIPE, check=False, timeout=60,
         )  # fmt: skip
     finally:
         os.close(leader)

@@ -159,7 +159,9 @@ def test_a_price_that_is_not_valid_is_one(well):
     assert held(well) == ["price"]
     assert unknown(well) == ["divergence"]
     doubtful = replace(facts(), is_valid=False, invalid_reason="it jumps")
-    next_block(well, 302, facts=doubtful)
+    next_block(well, 302, facts=doubtful, exchange=exchange_at(50))
+    assert held(well) == ["price"]
+    assert unknown(well) == ["divergence"]
     found = judged(well)
     assert found["price"].check.detail == "the price of block 302 is not valid: it jumps"
     next_block(well, 303)

@@ -13,7 +13,7 @@ from tests.unit.jobs.test_analyze_kills import OPTIONS, START
 LATER = 30
 """Blocks that come after the backup; a day ends among them."""
 
-HIGH = START + 140
+HIGH = START + 190
 """Where a first run begins with a later block than that of the backup."""
 
 FORK = START - 5
@@ -22,7 +22,7 @@ FORK = START - 5
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with simulated_node(f"seed=6,{OPTIONS},days=6") as node:
+    with simulated_node(f"seed=6,{OPTIONS},days=7") as node:
         yield node
 
 

@@ -3,6 +3,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.conftest import ordinary_user
@@ -11,13 +12,25 @@ from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import UtxoracleError
 from utxoracle.jobs import doctor as module
-from utxoracle.jobs.checks import versions
+from utxoracle.jobs.checks import (
+    api,
+    backups,
+    clock,
+    database,
+    disk,
+    permissions,
+    services,
+    snapshot,
+    sources,
+    versions,
+)
 from utxoracle.jobs.doctor import doctor
-from utxoracle.jobs.health import CheckStatus
+from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.lock import run_lock
+from utxoracle.store.snapshot import publish
 
 CHECKLIST = {
     "storage": ["disk", "free space", "sizes", "permissions", "secrets"],
@@ -81,6 +94,50 @@ def test_everything_is_looked_at_and_nothing_is_written(data, tmp_path, monkeypa
     assert found["backup"].status == CheckStatus.WARNING
 
 
+WIRED = {
+    "disk": (disk, "mount"),
+    "free space": (disk, "free"),
+    "sizes": (disk, "sizes"),
+    "permissions": (permissions, "stored"),
+    "secrets": (permissions, "secrets"),
+    "database": (database, "database"),
+    "snapshot": (snapshot, "snapshot"),
+    "publication": (database, "published"),
+    "heights": (snapshot, "heights"),
+    "days": (snapshot, "days"),
+    "backup": (backups, "last_backup"),
+    "exchange": (sources, "exchange"),
+    "units": (services, "units"),
+    "containers": (services, "containers"),
+    "timers": (services, "timers"),
+    "api": (api, "api"),
+    "clock": (clock, "clock"),
+    "versions": (versions, "versions"),
+}
+
+
+def test_each_name_stands_before_what_its_own_check_found(data, monkeypatch):
+    def found_by(name):
+        return lambda *_, **__: Check(CheckStatus.ERROR, f"found by {name}")
+
+    for name, (home, function) in WIRED.items():
+        monkeypatch.setattr(home, function, found_by(name))
+    found = examine(data)
+    assert {name: found[name].detail for name in WIRED} == {
+        name: f"found by {name}" for name in WIRED
+    }
+
+
+def test_runs_a_stalled_chain_and_missing_prices_fail(data):
+    assert "is 5 min old: the chain stalls" in examine(data, stall_minutes=4)["chain"].detail
+    data.last_run.unlink()
+    with duckdb.connect(data.database) as connection:
+        connection.execute("DELETE FROM window_prices")
+    publish(data)
+    found = examine(data, stall_minutes=4)
+    assert statuses(found, "run", "chain", "price", "heights") == {CheckStatus.ERROR}
+
+
 def test_each_source_is_a_line_of_its_own_without_its_password(data):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         place = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -119,9 +176,9 @@ def test_a_damaged_snapshot_is_told_once_and_all_else_is_looked_at(data):
 
 
 def test_a_run_that_is_going_on_is_not_disturbed(data):
-    with run_lock(data), Database.open(data, REGTEST) as database:
+    with run_lock(data), Database.open(data, REGTEST) as opened:
         found = examine(data)
-        database.commit(batch(934_560, 934_561))
+        opened.commit(batch(934_560, 934_561))
     assert "a run is going on" in found["database"].detail
     assert statuses(found, "snapshot", "heights", "run") == {CheckStatus.OK}
 

@@ -154,6 +154,12 @@ def test_a_file_that_was_cut_short_is_found(backup, kept):
         refusal(backup, without_checksum=True)
 
 
+def test_a_lost_page_that_no_row_is_in_is_found_by_the_length(empty_store, tmp_path):
+    path = shutil.copy(empty_store / "utxoracle_cache.db", tmp_path / NAME)
+    os.truncate(path, path.stat().st_size - PAGE)
+    assert "has been cut short" in refusal(path, without_checksum=True)
+
+
 def test_an_empty_file_is_told(backup):
     os.truncate(backup, 0)
     assert "is empty: use another backup" in refusal(backup)

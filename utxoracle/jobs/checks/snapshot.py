@@ -1,6 +1,7 @@
 """What the snapshot holds: whether it can be read, and whether anything is missing in it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from itertools import islice
 
@@ -12,6 +13,7 @@ from utxoracle.store.backups import ANOTHER, checked
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import DayRow
+from utxoracle.store.snapshot import Snapshot
 
 _MOST_SHOWN = 5
 _LOOKED_AT = 1500
@@ -25,10 +27,17 @@ _MORE = "restore a backup that has them: utxoracle backups lists all"
 
 
 def snapshot(folder: DataFolder, settings: Settings) -> Check:
-    """Check that the snapshot is whole, read from end to end, and of the network that is set."""
+    """Check that the snapshot is whole, read from end to end, and of the network that is set.
+
+    Raises:
+        StorageError: It can't be used by anybody.
+    """
+    with closing(Snapshot(folder)) as published:
+        published.reader()
     try:
         facts = checked(folder.snapshot, without_checksum=True)
     except StorageError as error:
+        # Of the same size and revision, it would not be published anew.
         return Check(CheckStatus.ERROR, str(error).replace(ANOTHER, _REMEDY))
     wanted = settings.network_name()
     if facts.network != wanted:

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from utxoracle.jobs.migration.layout import DATA, TARGETS, ours
+from utxoracle.jobs.migration.layout import TARGETS, ours
 from utxoracle.jobs.migration.plan import Plan
 
 CHANGES = (
@@ -23,7 +23,7 @@ def archive_command(plan: Plan) -> str:
     archive = root.with_name(f"{root.name}-predecessor.tar.gz")
     folders = [place for place in plan.tree.places if not _is_below(place, plan.tree.places)]
     # Only where both are in one place.
-    kept = [base / DATA, *ours(base), *(base / target for target in TARGETS.values())]
+    kept = [*ours(base), *(base / target for target in TARGETS.values())]
     kept = [path for path in kept if _is_below(path, folders) and not _is_below(path, kept)]
     words = ["tar", "--create", "--gzip", "--sparse", f"--file={archive}", "--anchored"]
     words += [f"--exclude={_member(path, root)[1]}" for path in kept]

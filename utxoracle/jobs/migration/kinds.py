@@ -46,10 +46,12 @@ def _is_mysql(folder: Path) -> bool:
 
 
 def _is_electrs(folder: Path) -> bool:
-    return any(
-        (path / "newindex").is_dir() or _is_rocksdb(path)
-        for path in (folder, *(folder / network for network in _NETWORKS))
-    )
+    return has_mempool_index(folder) or any(_is_rocksdb(folder / name) for name in ("", *_NETWORKS))
+
+
+def has_mempool_index(folder: Path) -> bool:
+    """Tell whether a folder of an electrs is of mempool's, which another one can't use."""
+    return any((folder / name / "newindex").is_dir() for name in ("", *_NETWORKS))
 
 
 def _is_rocksdb(folder: Path) -> bool:

@@ -47,6 +47,9 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
 }
 """How the value of a column is read from its text; also which columns are taken."""
 
+_FLOCK = "hhqqi"
+"""struct flock: l_type, l_whence, l_start, l_len, l_pid."""
+
 _MOCK_PRICE = 100_000
 _MOCK_TRANSACTIONS = 3
 
@@ -77,18 +80,23 @@ def old_databases(places: Iterable[Path]) -> list[Path]:
     """
     found: dict[tuple[int, int], Path] = {}
     for place in places:
-        for path in [place] if place.is_file() else _named_so(place):
+        for path in _databases_at(place):
             status = path.stat()
             found.setdefault((status.st_dev, status.st_ino), path)
     return [*found.values()]
 
 
-def _named_so(folder: Path) -> list[Path]:
+def _databases_at(place: Path) -> list[Path]:
     try:
-        paths = sorted(folder.iterdir())
+        if place.is_file():
+            return [place]
+        return [
+            path
+            for path in sorted(place.iterdir())
+            if _NAME.fullmatch(path.name) and path.is_file()
+        ]
     except OSError:
         return []
-    return [path for path in paths if _NAME.fullmatch(path.name) and path.is_file()]
 
 
 def read_old_rows(path: Path, origin: str) -> OldRows:
@@ -178,10 +186,6 @@ def _writer_of(handle: int) -> str | None:
     return f"{name} (pid {pid})"
 
 
-_FLOCK = "hhqqi"
-"""struct flock: l_type, l_whence, l_start, l_len, l_pid."""
-
-
 def _read(connection: "Connection", origin: str) -> OldRows:
     tables = [
         str(name)
@@ -229,7 +233,8 @@ def _read_table(connection: "Connection", origin: str, remarks: list[str]) -> Ol
             if row.date in rows:
                 raise ValueError("its day is there twice")
         except ValueError as error:
-            reasons.append(f"{path}: row {texts_by_name.get('date')} is not imported: {error}")
+            day = texts_by_name.get("date")
+            reasons.append(f"{path}: row {day!r:.40} is not imported: {error}")
         else:
             rows[row.date] = row
     remarks += reasons[:_MOST_REASONS]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from utxoracle.jobs.migration.journal import Journal
-from utxoracle.jobs.migration.kinds import Kind
+from utxoracle.jobs.migration.kinds import Kind, has_mempool_index
 from utxoracle.jobs.migration.layout import TARGETS
 from utxoracle.jobs.migration.measure import (
     Measured,
@@ -177,6 +177,11 @@ def _remarks(found: Found, target: Path, how: How, measured: Measured) -> Iterat
             yield f"it belongs to root, whom no container is: chown -R {usual}:{usual} {target}"
         elif uid != usual:
             yield f"it belongs to user {uid}: set services.utxoracle.{option} = {uid}"
+    if found.kind is Kind.ELECTRS and not has_mempool_index(found.path):
+        yield (
+            "it is the index of another electrs than mempool's, which makes its own: leave it out "
+            "with --take electrs=none"
+        )
     if others and found.kind not in LOGS:
         owners = ", ".join(
             f"{count} of {user}:{group}" for (user, group), count in measured.owners.most_common()

@@ -39,6 +39,9 @@ def write_secrets(base: Path, secrets: Iterable[Secret]) -> list[Path]:
     if not wanted:
         return []
     try:
+        # Whoever owns the base folder could lead root to any other by it.
+        if folder.is_symlink():
+            raise StorageError(f"{folder} is a link: put a folder in its place")
         folder.mkdir(0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         missing = [path for path, data in wanted.items() if not _holds(path, data)]

@@ -21,6 +21,7 @@ _DEPTH = 3
 _CODE = ("node_modules", "site-packages", "__pycache__")
 _COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 _SETTINGS = (".env", *_COMPOSE)
+_SETTINGS_SUFFIXES = (".env", ".yml", ".yaml")
 
 _TEMPORARY = ("tmp", "var/tmp", "tmp/systemd-private-*/tmp", "var/tmp/systemd-private-*/tmp")
 """Below the root of the machine: where the predecessor's fallback database may be."""
@@ -107,7 +108,9 @@ def find_tree(
         scan.look_into(folder, _DEPTH)
     for folder in jobs:
         scan.settings += _settings_in(folder)
-    scan.settings += [path for path in also if path.name in _SETTINGS]
+    scan.settings += [
+        path for path in also if path.suffix in _SETTINGS_SUFFIXES or path.name == ".env"
+    ]
     databases = _databases(jobs, [path for path in also if path not in scan.settings], machine)
     logs = dict.fromkeys(_logs_in(stacks), Kind.STACK_LOGS)
     logs |= dict.fromkeys(_logs_in(jobs), Kind.LOGS)

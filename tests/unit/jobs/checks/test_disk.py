@@ -1,4 +1,3 @@
-import os
 import subprocess
 from pathlib import Path
 
@@ -104,4 +103,4 @@ def test_what_may_not_be_looked_at_is_not_known(open_folder):
     with ordinary_user():
         found(CheckStatus.UNKNOWN, "Permission denied; run it as", closed / "data")
         found(CheckStatus.UNKNOWN, "Permission denied; run it as", closed / "data", disk.free)
-    os.chmod(closed, 0o700)
+    closed.chmod(0o700)

@@ -5,7 +5,6 @@ import pytest
 from utxoracle.jobs.checks import services
 from utxoracle.jobs.health import CheckStatus
 
-
 LOADED = {"LoadState": "loaded", "Result": "success"}
 
 

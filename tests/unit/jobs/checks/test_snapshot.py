@@ -7,11 +7,12 @@ import pytest
 
 from tests.unit.store.samples import FIRST_DAY, batch, day_row
 from utxoracle.bitcoin.network import REGTEST
+from utxoracle.errors import StorageError
 from utxoracle.jobs.checks import snapshot
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
 from utxoracle.store.database import Database
-from utxoracle.store.snapshot import Snapshot, publish
+from utxoracle.store.snapshot import Snapshot, is_published, publish
 
 DAYS = 6
 TOP = 144 * DAYS + 10
@@ -56,33 +57,45 @@ def test_an_empty_snapshot_lacks_nothing(folder):
     assert ask(folder, snapshot.days).status == CheckStatus.OK
 
 
-def damaged(content, place):
-    content = bytearray(content)
-    content[int(place * len(content))] ^= 1
-    return bytes(content)
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda content: content[: len(content) // 2],
         lambda content: b"",
         lambda content: b"junk" * 10_000,
-        lambda content: damaged(content, 0.4),
     ],
 )
-def test_a_damaged_snapshot_fails_with_what_to_do(stored, spoil):
+def test_a_snapshot_that_can_not_be_used_fails_with_what_to_do(stored, spoil):
     stored.snapshot.write_bytes(spoil(stored.snapshot.read_bytes()))
+    with pytest.raises(StorageError, match=r"run utxoracle analyze, which publishes it anew$"):
+        look(stored)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.8])
+def test_a_flipped_bit_far_inside_fails_and_is_not_published_over(stored, share):
+    content = bytearray(stored.snapshot.read_bytes())
+    content[int(share * len(content))] ^= 1
+    stored.snapshot.write_bytes(content)
+    assert is_published(stored, revision=1)
     told = look(stored)
     assert told.status == CheckStatus.ERROR
     assert str(stored.snapshot) in told.detail
     assert "move it away and run utxoracle analyze" in told.detail
-    assert "\n" not in told.detail
+
+
+def test_a_snapshot_of_an_older_version_fails(stored):
+    with duckdb.connect(stored.snapshot) as connection:
+        connection.execute("DELETE FROM schema_migrations WHERE version = 2")
+    with pytest.raises(StorageError, match="was published by an older version: run utxoracle ana"):
+        look(stored)
 
 
 def test_a_snapshot_that_is_not_there_fails(stored):
     stored.snapshot.unlink()
-    assert look(stored).status == CheckStatus.ERROR
+    with pytest.raises(
+        StorageError, match=f"{stored.snapshot} is not there: run utxoracle analyze"
+    ):
+        look(stored)
 
 
 def test_another_network_fails(stored):

@@ -243,12 +243,12 @@ def test_rows_that_do_not_fit_are_refused_one_by_one_and_the_others_taken(tmp_pa
     ]  # fmt: skip
     assert old.refused == 9
     assert old.remarks == [
-        f"{path}: row 2025-11-02 is not imported: exchange_price is '60000.333', not a "
+        f"{path}: row '2025-11-02' is not imported: exchange_price is '60000.333', not a "
         "DECIMAL(12, 2)",
-        f"{path}: row 2025-11-03 is not imported: exchange_price is 'inf', not a DECIMAL(12, 2)",
-        f"{path}: row 2025-11-04 is not imported: utxoracle_price is 'abc', not a DECIMAL(12, 2)",
-        f"{path}: row 2025-11-05 is not imported: avg_pct_diff is '10000', not a DECIMAL(6, 2)",
-        f"{path}: row 2025-11-06 is not imported: confidence is 'nan', not a DECIMAL(5, 4)",
+        f"{path}: row '2025-11-03' is not imported: exchange_price is 'inf', not a DECIMAL(12, 2)",
+        f"{path}: row '2025-11-04' is not imported: utxoracle_price is 'abc', not a DECIMAL(12, 2)",
+        f"{path}: row '2025-11-05' is not imported: avg_pct_diff is '10000', not a DECIMAL(6, 2)",
+        f"{path}: row '2025-11-06' is not imported: confidence is 'nan', not a DECIMAL(5, 4)",
         f"{path}: 4 more rows are not imported for such reasons",
     ]
 
@@ -416,11 +416,13 @@ def test_databases_are_found_by_their_names_each_once(tmp_path):
     ]
 
 
-def test_a_folder_that_can_not_be_looked_into_counts_as_empty(open_folder):
+@pytest.mark.parametrize("mode", [0, 0o444])
+def test_a_folder_that_can_not_be_looked_into_counts_as_empty(open_folder, mode):
     price_database(open_folder / "closed" / "utxoracle_cache.db")
-    (open_folder / "closed").chmod(0)
+    (open_folder / "closed").chmod(mode)
     with ordinary_user():
-        assert old_databases([open_folder / "closed"]) == []
+        places = [open_folder / "closed", open_folder / "closed" / "utxoracle_cache.db"]
+        assert old_databases(places) == []
 
 
 def own_rows(folder):

@@ -251,6 +251,13 @@ def test_a_link_will_lead_nowhere(tmp_path, machine, base):
     assert f"{root}/data/electrs is a link to it, and leads nowhere then" in step.remarks
 
 
+def test_the_index_of_another_electrs_is_pointed_out(tmp_path, machine, base):
+    write(tmp_path / "stack" / "electrs" / "db" / "bitcoin" / "CURRENT", "MANIFEST-000001\n")
+    step = step_of(plan_of(tmp_path / "stack", base, machine), Kind.ELECTRS)
+    assert step.found.path == tmp_path / "stack" / "electrs" / "db"
+    assert "it is the index of another electrs than mempool's" in step.remarks[0]
+
+
 def test_a_damaged_journal_is_one_line(base):
     write(Journal(base).path, "[{")
     with pytest.raises(StorageError, match=r"migration\.json, which says what was copied already"):

@@ -60,6 +60,15 @@ def test_a_link_is_not_followed(tmp_path, target):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir(0o755)
+    (tmp_path / "mempool" / "config").mkdir(parents=True)
+    (tmp_path / "mempool" / "config" / "secrets").symlink_to(tmp_path / "elsewhere")
+    assert "is a link" in refusal(tmp_path)
+    assert mode(tmp_path / "elsewhere") == 0o755
+    assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
 def test_no_secrets_make_no_folder(tmp_path):
     assert write_secrets(tmp_path, []) == []
     assert not (tmp_path / "mempool").exists()

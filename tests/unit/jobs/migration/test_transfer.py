@@ -134,6 +134,16 @@ def test_a_source_that_changed_since_it_was_copied_is_known(tmp_path, other_disk
     assert journal.changed_since(source, other_disk / "mysql", measure(source).changed)
 
 
+def test_data_of_somebody_else_beside_an_unfinished_copy_is_not_taken_for_the_copy(tmp_path):
+    source = mysql_folder(tmp_path / "mysql")
+    journal = Journal(tmp_path / "new")
+    journal.path.parent.mkdir(parents=True)
+    journal.begin(source, tmp_path / "new" / "mysql", 0)
+    mysql_folder(tmp_path / "new" / "mysql")
+    mysql_folder(tmp_path / "new" / "mysql.in-progress")
+    assert not journal.is_done(source, tmp_path / "new" / "mysql")
+
+
 def test_a_disk_that_goes_away_is_one_line(tmp_path, other_disk):
     source = mysql_folder(tmp_path / "mysql")
     step = step_of(source, other_disk / "mysql")

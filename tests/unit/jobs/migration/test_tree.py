@@ -139,6 +139,13 @@ def test_a_stray_database_elsewhere_is_named_whatever_it_is_called(tmp_path, mac
     assert [one.path for one in tree.found if one.kind is Kind.DATABASE] == [stray]
 
 
+def test_settings_elsewhere_are_named(tmp_path, machine):
+    also = [write(tmp_path / name, "A=1\n") for name in ("prod.env", "stack.yml", "x/.env")]
+    tree = find_tree(stack(tmp_path / "stack"), also=also, machine=machine)
+    assert tree.settings[-3:] == tuple(also)
+    assert not any(one.kind is Kind.DATABASE for one in tree.found)
+
+
 def test_a_folder_is_told_by_what_it_holds(tmp_path):
     assert kind_of(mysql_folder(tmp_path / "a")) is Kind.MYSQL
     assert kind_of(electrs_folder(tmp_path / "b")) is Kind.ELECTRS
