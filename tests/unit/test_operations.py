@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import old_tree
-from tests.appliance import simulated_node
+from tests.appliance import Appliance, simulated_node
 from tests.error_texts import HOLE, error_texts, letters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +20,7 @@ RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
 
 DATA = "/mnt/nvme/prod/apps/utxoracle/data"
 MISHAPS = {
+    "## Restore": f"cp {DATA}/utxoracle_snapshot.db /mnt/usb/first.db",
     "### The snapshot is gone or damaged": f"rm {DATA}/utxoracle_snapshot.db",
     "### The database is damaged": f"head -c 5000 /dev/zero > {DATA}/utxoracle_cache.db",
     "### The data folder is gone": f"rm -r {DATA}",
@@ -27,7 +28,7 @@ MISHAPS = {
     "### The backups are gone as well": "rm -r /mnt/nvme/prod /mnt/usb/utxoracle/*; "
     f"mkdir -p {DATA}",
 }
-"""What happens before the first command of a chapter."""
+"""What happens before the first command of a chapter; at first a copy is made to compare with."""
 
 ERRORS = error_texts()
 
@@ -80,8 +81,8 @@ def free_port() -> int:
 
 
 def test_every_command_block_runs(machine):
-    start = datetime.now(UTC).date() - timedelta(days=3)
-    options = f"days=3,blocks_per_day=60,transactions=20,start={start}"
+    start = datetime.now(UTC).date() - timedelta(days=2)
+    options = f"days=2,blocks_per_day=50,transactions=20,start={start}"
     with simulated_node(options) as node:
         stand_ins = {
             # Only root could mount one.
@@ -109,10 +110,10 @@ def test_every_command_block_runs(machine):
             check=False,
             timeout=300,
         )
-    print(done.stdout)
-    print(done.stderr)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "the signature is right" in done.stdout
+    moved = Appliance(machine / "mnt/new/prod/apps/utxoracle/data", "")
+    assert moved.chain_rows() == moved.chain_rows(machine / "mnt/usb/first.db")
 
 
 def documented_errors() -> list[tuple[int, str]]:
@@ -153,7 +154,7 @@ def test_no_entry_says_nothing():
     """Or it would stand for errors that it doesn't mean."""
     assert {code for code, _ in documented_errors()} == {error.exit_code for error in ERRORS}
     for _, entry in documented_errors():
-        assert letters(entry) >= 9, entry
+        assert letters(entry) >= 8, entry
 
 
 def test_every_row_has_a_cause():

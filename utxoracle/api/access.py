@@ -2,13 +2,13 @@
 
 import hmac
 import string
-from pathlib import Path
 
 from falcon import HTTPUnauthorized, Request, Response
 
 from utxoracle.api.static import STATIC
 from utxoracle.errors import UsageError
 from utxoracle.settings import HEALTH, PAGE, Settings, variable_of
+from utxoracle.sources.secret_file import first_line
 
 SHORTEST_TOKEN = 16
 LONGEST_TOKEN = 1024
@@ -29,27 +29,15 @@ def read_token(settings: Settings) -> str | None:
     path = settings.api_token_file
     if path is None:
         return None
-    named = f"{path} ({variable_of('api_token_file')})"
-    token = _first_line(path, named)
+    variable = variable_of("api_token_file")
+    token = first_line(path, variable).decode("latin-1")
     if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or not {*token} <= _CHARACTERS:
         # Not shown, since it may be a good one with a slip of the pen.
         raise UsageError(
-            f"{named} holds no token: its first line must be {SHORTEST_TOKEN} to {LONGEST_TOKEN} "
-            "ASCII characters without a space; make one with: openssl rand -hex 32"
+            f"{path} ({variable}) holds no token: its first line must be {SHORTEST_TOKEN} to "
+            f"{LONGEST_TOKEN} ASCII characters without a space; make one with: openssl rand -hex 32"
         )
     return token
-
-
-def _first_line(path: Path, named: str) -> str:
-    try:
-        with path.open("rb") as file:
-            # What is cut off is too long to be a token anyway.
-            return file.readline(2 * LONGEST_TOKEN).strip().decode("latin-1")
-    except OSError as error:
-        raise UsageError(
-            f"{named} can't be read: {error.strerror}; give the service a file that it may read, "
-            "or leave the setting out"
-        ) from None
 
 
 class Access:

@@ -16,6 +16,7 @@ from utxoracle.errors import UsageError
 from utxoracle.jobs.time_limit import within
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.retry import backoff, pause
+from utxoracle.sources.secret_file import first_line
 
 TRIES = 3
 
@@ -25,7 +26,6 @@ SIGNATURE = "X-Utxoracle-Signature"
 DELIVERY = "X-Utxoracle-Delivery"
 """Header: names the message, the same in all tries and in all later runs."""
 
-_LONGEST_LINE = 4096
 _PASSING_STATUSES = frozenset({408, 429})
 
 
@@ -96,14 +96,14 @@ class Webhook:
         if url and path:
             raise UsageError(f"{url_variable} and {file_variable} are both set; set one of them")
         if path:
-            url = _first_line(path, file_variable).decode("utf-8", "replace")
+            url = first_line(path, file_variable).decode("utf-8", "replace")
         if not url:
             raise UsageError(
                 f"nobody to send alerts to: set {url_variable}, for example "
                 f"https://example.org/hook, or {file_variable}; --dry-run needs neither"
             )
         secret = settings.alert_secret_file
-        key = _first_line(secret, variable_of("alert_secret_file")) if secret else None
+        key = first_line(secret, variable_of("alert_secret_file")) if secret else None
         try:
             return cls(url, key=key, timeout=settings.alert_timeout, ca_file=settings.ca_file)
         except ValueError as error:
@@ -183,22 +183,3 @@ def _advice(status: int) -> str:
     if 300 <= status < 400:
         return ": set the URL that it redirects to"
     return "" if status >= 500 else f": check {variable_of('alert_url')}, or see the receiver's log"
-
-
-def _first_line(path: Path, variable: str) -> bytes:
-    """Return the first line of a file with a secret, without the blanks round it.
-
-    Raises:
-        UsageError: It can't be read, or is empty.
-    """
-    try:
-        with path.open("rb") as file:
-            line = file.readline(_LONGEST_LINE).strip()
-    except OSError as error:
-        raise UsageError(
-            f"{path} ({variable}) can't be read: {error.strerror}; give a file that this user may "
-            "read, or leave the setting out"
-        ) from None
-    if not line:
-        raise UsageError(f"{path} ({variable}) is empty: its first line must hold the value")
-    return line

@@ -28,7 +28,7 @@ _CAUSES = (
     ("Read-only file system", "{path} is on a read-only disk: mount it writable, or see dmesg"),
     ("Permission denied", "{path} can't be opened: permission denied; check its owner and mode"),
     ("Input/output error", "the disk of {path} fails: see dmesg"),
-    ("we can only read versions", "{path} was written by a newer DuckDB: use that version of it"),
+    ("we can only read ", "{path} was written by a newer DuckDB: use that version of it"),
     ("Out of Memory Error", "there is not enough memory for {path}: free some, then run again"),
 )
 """What DuckDB says, the first that fits counts, and the line for people."""
@@ -104,7 +104,7 @@ class Connection:
             connection.query(f"ATTACH {_quoted(path)} AS snapshot (READ_ONLY)")
             connection.query("USE snapshot")
             if writable:
-                connection.query(f"SET allowed_directories = [{_quoted(writable)}]")
+                connection._allow(writable)
             connection.query("SET enable_external_access = false")
         except BaseException:
             connection.close()
@@ -161,6 +161,19 @@ class Connection:
         names = ", ".join(map(_quoted, pieces))
         self.write_parquet(f"SELECT * FROM read_parquet([{names}])", path)  # noqa: S608
 
+    def _allow(self, folder: Path) -> None:
+        with _told(self.path, self._remedy):
+            try:
+                self._raw.execute(f"SET allowed_directories = [{_quoted(folder)}]")
+            except duckdb.CatalogException as error:
+                raise self._no_parquet(error) from None
+
+    def _no_parquet(self, error: duckdb.Error) -> StorageError:
+        return StorageError(
+            f"the DuckDB that is installed here, {duckdb.__version__}, can't write Parquet as is "
+            f"needed ({_first_line(error, self.path)}): take the newest of PyPI, or another format"
+        )
+
     def _copy(self, statement: str, path: Path, how: str) -> None:
         with _told(self.path, self._remedy):
             try:
@@ -168,10 +181,7 @@ class Connection:
                     f"COPY ({statement}) TO {_quoted(path)} ({how}, USE_TMP_FILE false)"
                 )
             except duckdb.CatalogException as error:
-                raise StorageError(
-                    f"the DuckDB that is installed here, {duckdb.__version__}, can't write Parquet "
-                    f"({_first_line(error, path)}): take that of PyPI, or another format"
-                ) from None
+                raise self._no_parquet(error) from None
             except duckdb.IOException as error:
                 # DuckDB 2 packs what went wrong into JSON.
                 cause = re.search(re.escape(path.name) + r"\W*([\w ,]+)", str(error))

@@ -27,7 +27,7 @@ BACKUPS = int(os.environ.get("UTXORACLE_TEST_KILLS", "20"))
 PUBLICATIONS = max(1, BACKUPS // 6)
 """Every sixth backup waits for another snapshot, and as many for some other change."""
 
-MOST_NEW = 6
+MOST_NEW = 3
 """Blocks that come between two runs."""
 
 CHANGES = (
@@ -43,7 +43,7 @@ CHANGES = (
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with simulated_node(f"seed=5,{OPTIONS},days={5 + BACKUPS // 20}") as node:
+    with simulated_node(f"seed=5,{OPTIONS},days={5 + BACKUPS // 10}") as node:
         node.show(START)
         yield node
 
@@ -98,7 +98,7 @@ def assert_of_chain(stored: Stored, twin: Stored) -> None:
     assert [row[1] for row in stored.days.values()] == proven
 
 
-def test_backups_at_any_moment_are_whole_and_equal_the_chain(appliance, node, tmp_path):
+def test_backups_at_any_moment_are_whole_and_equal_the_chain(filled, appliance, node, tmp_path):
     draw = Random(BACKUPS)
     folder = DataFolder(appliance.folder)
     settings = Settings(data_dir=appliance.folder)
@@ -113,7 +113,7 @@ def test_backups_at_any_moment_are_whole_and_equal_the_chain(appliance, node, tm
             made = backup(settings)
             bounds[made.path] = (before, published_revision(folder))
             assert made.facts == checked(made.path)
-    twin = Appliance(tmp_path / "twin", node.mempool).init()
+    twin = filled.copy(tmp_path / "twin")
     twin.analyze()
     whole = stored_in(twin.snapshot)
     files = [one.path for one in backups_in(settings.backup_folder())]

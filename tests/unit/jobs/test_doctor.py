@@ -1,6 +1,7 @@
 import os
 import shutil
 import socket
+import threading
 from pathlib import Path
 
 import duckdb
@@ -211,6 +212,8 @@ def test_a_disk_that_hangs_is_not_waited_for(data, monkeypatch):
     assert statuses(found, "snapshot", "run", "versions") == {CheckStatus.OK}
     # Lets the threads go that still wait for a writer.
     os.close(os.open(data.database, os.O_RDWR))
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join(20)
 
 
 @pytest.mark.parametrize(

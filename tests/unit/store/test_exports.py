@@ -172,7 +172,7 @@ def test_a_duckdb_without_parquet_is_told(opened, tmp_path):
         export._connection._copy("SELECT 1", tmp_path / "rows", "FORMAT no_such_format")
     message = str(caught.value)
     assert f"{duckdb.__version__}, can't write Parquet" in message
-    assert message.endswith("take that of PyPI, or another format")
+    assert message.endswith("take the newest of PyPI, or another format")
     assert "\n" not in message
 
 

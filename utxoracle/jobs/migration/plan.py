@@ -211,8 +211,8 @@ def _refusals(step: Step, journal: Journal) -> Iterator[str]:
     if step.how is How.DONE:
         if journal.changed_since(source, target, step.measured.changed):
             yield (
-                f"{source} changed since it was copied: to copy it again move {target} away; to "
-                f"leave it out, add --take {step.found.kind}=none"
+                f"{source} changed since it was copied: to copy it again, move {target} away"
+                + _or_leave_out(step)
             )
         return
     if step.how is How.STAY:
@@ -220,12 +220,12 @@ def _refusals(step: Step, journal: Journal) -> Iterator[str]:
     if target.is_relative_to(source) or source.is_relative_to(target):
         yield (
             f"{source} can't become {target}, one of which is within the other: choose another "
-            f"folder with --to, or leave it out with --take {step.found.kind}=none"
+            "folder with --to" + _or_leave_out(step)
         )
     elif target.is_symlink() or (target.exists() and (target.is_file() or any(target.iterdir()))):
         yield (
-            f"{target} holds data already: move it away, choose another folder with --to, or "
-            f"leave it out with --take {step.found.kind}=none"
+            f"{target} holds data already: move it away, choose another folder with --to"
+            + _or_leave_out(step)
         )
     elif step.unfinished.exists() and not journal.knows(source, target):
         yield f"{step.unfinished} is not of this tree: move it away"
@@ -233,6 +233,11 @@ def _refusals(step: Step, journal: Journal) -> Iterator[str]:
         yield f"{source} can't be moved by this user: run it as root, or copy it with --copy"
     if not is_allowed(existing_parent(target), os.W_OK):
         yield f"{existing_parent(target)} can't be written by this user: run it as root"
+
+
+def _or_leave_out(step: Step) -> str:
+    kind = step.found.kind
+    return "" if kind is Kind.DATABASE else f", or leave it out with --take {kind}=none"
 
 
 def _closed(tree: OldTree) -> Iterator[str]:

@@ -114,10 +114,10 @@ def find_tree(
     databases = _databases(jobs, [path for path in also if path not in scan.settings], machine)
     logs = dict.fromkeys(_logs_in(stacks), Kind.STACK_LOGS)
     logs |= dict.fromkeys(_logs_in(jobs), Kind.LOGS)
+    scan.found += [Found(kind, path.resolve(), path) for path, kind in logs.items()]
     found = (
         *(Found(Kind.DATABASE, path.resolve(), path) for path in databases),
         *_one_of_each(scan.found, chosen or {}),
-        *(Found(kind, path.resolve(), path) for path, kind in logs.items()),
     )
     found = tuple(one for one in found if not _is_within(one.path, ours))
     settings = tuple(dict.fromkeys(scan.settings))

@@ -180,6 +180,15 @@ def test_two_folders_of_a_kind_are_a_choice(tmp_path, machine):
         find_tree(root, chosen={Kind.MYSQL: root / "data" / "cache"}, machine=machine)
 
 
+def test_logs_are_left_out_or_chosen_as_data_is(tmp_path, machine):
+    root = apps(tmp_path / "apps")
+    tree = find_tree(root, chosen={Kind.LOGS: None}, machine=machine)
+    assert "logs" not in found(tree)
+    job = price_job(tmp_path / "UTXOracle")
+    with pytest.raises(UsageError, match="there are 2 folders with logs data"):
+        find_tree(root, also=[job], machine=machine)
+
+
 def test_a_link_to_another_disk_is_followed_and_named(tmp_path, machine):
     root = stack(tmp_path / "stack")
     (root / "data" / "mysql").rename(tmp_path / "mysql-on-another-disk")

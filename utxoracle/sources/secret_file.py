@@ -1,0 +1,31 @@
+"""Files that hold a secret: a token, a key, or a URL that is one itself."""
+
+from pathlib import Path
+
+from utxoracle.errors import UsageError
+
+_LONGEST = 4096
+"""Bytes; what is cut off is too long for any of them anyway."""
+
+
+def first_line(path: Path, variable: str) -> bytes:
+    """Return the first line of a file with a secret, without the blanks round it.
+
+    Args:
+        path: The file.
+        variable: The setting that names it, for messages.
+
+    Raises:
+        UsageError: It can't be read, or the line is empty.
+    """
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST).strip()
+    except OSError as error:
+        raise UsageError(
+            f"{path} ({variable}) can't be read: {error.strerror}; name a file that this user may "
+            "read, or leave the setting out"
+        ) from None
+    if not line:
+        raise UsageError(f"{path} ({variable}) is empty: its first line must hold the value")
+    return line
