@@ -98,10 +98,7 @@ def find_tree(
             several folders of a kind and none was chosen.
     """
     root, also = _existing(root), [_existing(path) for path in also]
-    stacks = [path for name in _STACKS if (path := root / name).is_dir()]
-    jobs = [path for path in _folders_in(root) if _is_price_job(path)]
-    if not stacks and not jobs:
-        stacks, jobs = [root], [root] if _is_price_job(root) else []
+    stacks, jobs = _stacks_and_jobs(root)
     jobs += filter(Path.is_dir, also)
     scan = _Scan(ours)
     for folder in stacks:
@@ -206,6 +203,23 @@ def _left_in(folder: Path, names: Collection[Path], settings: Collection[Path]) 
         yield Left(folder, tuple(left), reason)
     for path in below:
         yield from _left_in(path, names, settings)
+
+
+def _stacks_and_jobs(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders of stacks and of price jobs; `root` itself where it has none of them."""
+    stacks = [path for name in _STACKS if (path := root / name).is_dir()]
+    jobs = [path for path in _folders_in(root) if _is_price_job(path)]
+    # Not wherever there is a job: other applications beside it may have a MariaDB too.
+    if not stacks and (not jobs or _is_stack(root)):
+        stacks = [root]
+    if not jobs and _is_price_job(root):
+        jobs = [root]
+    return stacks, jobs
+
+
+def _is_stack(folder: Path) -> bool:
+    names = (*_COMPOSE, "data", Kind.MYSQL, Kind.ELECTRS)
+    return any((folder / name).exists() for name in names)
 
 
 def _is_price_job(folder: Path) -> bool:

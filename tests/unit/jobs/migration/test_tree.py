@@ -99,6 +99,18 @@ def test_a_price_job_alone_whatever_it_is_called(tmp_path, machine):
     }
 
 
+def test_a_price_job_within_a_stack(tmp_path, machine):
+    root = stack(tmp_path / "stack")
+    price_job(root / "utxoracle")
+    assert {*found(find_tree(root, machine=machine))} == {*Kind} - {Kind.BITCOIN}
+
+
+def test_what_another_application_has_beside_a_price_job_is_not_taken(tmp_path, machine):
+    price_job(tmp_path / "apps" / "utxoracle")
+    mysql_folder(tmp_path / "apps" / "nextcloud" / "mysql")
+    assert "mysql" not in found(find_tree(tmp_path / "apps", machine=machine))
+
+
 def test_a_checkout_of_the_price_job_is_known_by_its_script(tmp_path, machine):
     write(tmp_path / "apps" / "UTXOracle" / "scripts" / "daily_analysis.py", "")
     write(tmp_path / "apps" / "UTXOracle" / ".env", "LOG_LEVEL=INFO\n")
