@@ -85,12 +85,12 @@ def test_every_command_block_runs(machine):
     options = f"days=2,blocks_per_day=50,transactions=20,start={start}"
     with simulated_node(options) as node:
         stand_ins = {
+            "9099": str(free_port()),
             # Only root could mount one.
             "MOUNT_POINT=/mnt/nvme": "MOUNT_POINT=none",
             "/mnt/": f"{machine}/mnt/",
             "/etc/utxoracle": f"{machine}/etc/utxoracle",
             "127.0.0.1:8999": node.url.removeprefix("http://"),
-            "9099": str(free_port()),
         }
         lines = script()
         for named, stand_in in stand_ins.items():

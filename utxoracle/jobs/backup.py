@@ -9,18 +9,8 @@ from pathlib import Path
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.settings import Settings
-from utxoracle.store.backup_files import free_name, remove_old
-from utxoracle.store.backups import (
-    MODE,
-    PREFIX,
-    SUFFIX,
-    BackupFacts,
-    Progress,
-    backups_in,
-    checked,
-    checksum_file,
-    copy_checked,
-)
+from utxoracle.store.backup_files import MODE, Progress, checksum_file, free_name, remove_old
+from utxoracle.store.backups import PREFIX, SUFFIX, BackupFacts, backups_in, checked, copy_checked
 from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner
 from utxoracle.store.lock import backup_lock
 

@@ -13,8 +13,14 @@ from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.jobs.mempool_dump import Content, content_of, dump
 from utxoracle.settings import Settings
-from utxoracle.store.backup_files import dated_files, free_name, remove_old
-from utxoracle.store.backups import checksum_file, digest_of, recorded_checksum
+from utxoracle.store.backup_files import (
+    checksum_file,
+    dated_files,
+    digest_of,
+    free_name,
+    recorded_checksum,
+    remove_old,
+)
 
 MODE = 0o600
 """Of a dump: root makes it, in a folder that others can read."""
@@ -63,17 +69,12 @@ def backup_mempool_db(
     """
     started = time.monotonic()
     folder = settings.backup_folder()
-    if not folder.is_dir():
-        raise StorageError(
-            f"{folder} is not a folder: run utxoracle backup, which makes the usual one, mount its "
-            "disk, or choose another by --to"
-        )
     with _locked(folder):
         temporary = folder / _IN_PROGRESS
         try:
-            content = _write(temporary, container, database, progress)
+            content, sha256 = _write(temporary, container, database, progress)
             size = temporary.stat().st_size
-            path, sha256 = _give_name(temporary)
+            path = _give_name(temporary, sha256)
         except OSError as error:
             raise StorageError(
                 f"can't write to {folder}: {error.strerror}; check its owner and the free space"
@@ -93,39 +94,54 @@ def _locked(folder: Path) -> Iterator[None]:
     The folder itself is locked: a lock file of root's would keep out whoever makes other backups.
     """
     try:
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise StorageError(f"can't read {folder}: {error.strerror}; check its owner") from None
+        raise StorageError(
+            f"{folder} can't be used: {error.strerror}; run utxoracle backup, which makes the "
+            "usual one, mount its disk, or choose another by --to"
+        ) from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, folder)
         yield
-    except BlockingIOError:
-        raise StorageError(f"another dump is being written to {folder}: wait for it") from None
     finally:
         os.close(handle)
 
 
-def _write(path: Path, container: str, database: str, progress: Callable[[int], None]) -> Content:
-    """Write a dump to the disk, and check that it reads back."""
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StorageError(f"another dump is being written to {folder}: wait for it") from None
+    except OSError as error:
+        raise StorageError(
+            f"can't lock {folder}: {error.strerror}; use a disk that knows locks"
+        ) from None
+
+
+def _write(
+    path: Path, container: str, database: str, progress: Callable[[int], None]
+) -> tuple[Content, str]:
+    """Write a dump to the disk, check that it reads back, and return the file's checksum, too."""
     with _new_file(path) as file:
         content = dump(container, database, file, progress)
+    # This reads from the disk itself; what is unpacked behind it are the same bytes.
+    sha256 = digest_of(path)
     if content_of(path) != content:
         raise StorageError(
             f"the disk of {path.parent} does not give back what was written to it: see dmesg"
         )
-    return content
+    return content, sha256
 
 
-def _give_name(temporary: Path) -> tuple[Path, str]:
-    """Let a dump be a backup; return its name and its checksum."""
-    sha256 = digest_of(temporary)
+def _give_name(temporary: Path, sha256: str) -> Path:
+    """Let a dump be a backup, and return where it is."""
     path = free_name(temporary.parent, _PREFIX, _SUFFIX)
     # Before the dump has its name: without a checksum it would count as somebody else's.
     with _new_file(checksum_file(path)) as file:
         file.write(f"{sha256}  {path.name}\n".encode())
     temporary.rename(path)
     sync_folder(path.parent)
-    return path, sha256
+    return path
 
 
 @contextmanager

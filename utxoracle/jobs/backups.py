@@ -5,15 +5,8 @@ from dataclasses import dataclass
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import check_backup_folder
 from utxoracle.settings import Settings
-from utxoracle.store.backups import (
-    BackupFacts,
-    BackupFile,
-    Progress,
-    backups_in,
-    checked,
-    is_of_predecessor,
-    recorded_checksum,
-)
+from utxoracle.store.backup_files import BackupFile, Progress, recorded_checksum
+from utxoracle.store.backups import BackupFacts, backups_in, checked, is_of_predecessor
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,8 @@ def _backup(
 
 def _newest_backup(settings: Settings) -> str:
     """Return what changes when another backup is the newest, or that one or its checksum does."""
-    from utxoracle.store.backups import backups_in, checksum_file
+    from utxoracle.store.backup_files import checksum_file
+    from utxoracle.store.backups import backups_in
 
     path = next((one.path for one in backups_in(settings.backup_folder())), Path())
     marks = [str(path)]

@@ -197,12 +197,17 @@ def _checked_base(base: Path, settings: Settings) -> Path:
 def _make_data_folder(path: Path) -> None:
     if path.is_dir():
         return
-    make_folder(path)
-    path.chmod(0o750)
-    with suppress(KeyError):
-        if os.geteuid() == 0:
-            account = pwd.getpwnam(USER)
-            os.chown(path, account.pw_uid, account.pw_gid)
+    try:
+        make_folder(path)
+        path.chmod(0o750)
+        with suppress(KeyError):
+            if os.geteuid() == 0:
+                account = pwd.getpwnam(USER)
+                os.chown(path, account.pw_uid, account.pw_gid)
+    except OSError as error:
+        raise StorageError(
+            f"can't make the folder {path}: {error.strerror}; check the one that it is in"
+        ) from None
 
 
 @contextmanager

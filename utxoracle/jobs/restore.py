@@ -10,7 +10,8 @@ from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import check_backup_folder
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.backups import BackupFacts, Progress, backups_in, checked, copy_checked
+from utxoracle.store.backup_files import Progress
+from utxoracle.store.backups import BackupFacts, backups_in, checked, copy_checked
 from utxoracle.store.folder import DataFolder, check_free, make_folder
 from utxoracle.store.lock import run_lock
 

@@ -1,42 +1,141 @@
-"""Files of backups: what they are called, and which of them go when another is made."""
+"""Files of backups: their names, their checksums, and which go when another is made."""
 
+import hashlib
 import os
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from utxoracle.errors import StorageError
 from utxoracle.settings import Settings
-from utxoracle.store.backups import BackupFile, checksum_file, recorded_checksum
+
+MODE = 0o640
+"""Of a backup of our database, and of its checksum."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes are done, and of how many."""
+
+# What sha256sum writes, and no other spelling of it: a flipped bit must not pass for one.
+_CHECKSUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
+_LONGEST_CHECKSUM = 1000
+_CHUNK = 1 << 20
 
 _SECONDS_OF_DAY = 86_400
 _DAY = "%Y-%m-%d"
 _SECOND = "%Y-%m-%d_%H%M%S"
 
 
+@dataclass(frozen=True)
+class BackupFile:
+    """A file that has the name of a backup, whatever is in it.
+
+    Attributes:
+        path: Where it is.
+        day: The UTC day of its name.
+        made: When it was made, seconds since 1970 UTC. The first of a day has no time in its
+            name: that of its last change counts where it is of that day, else its midnight.
+    """
+
+    path: Path
+    day: date
+    made: float
+
+
 def dated_files(folder: Path, prefix: str, suffix: str) -> list[BackupFile]:
     """Return the files in `folder` whose names hold a date between `prefix` and `suffix`.
 
-    The newest come first; those that have no checksum beside them are among them.
+    The newest come first; those that have no checksum beside them are among them. None where the
+    folder isn't there.
 
     Raises:
-        StorageError: The folder can't be read.
+        StorageError: It can't be read.
     """
-    name = re.compile(rf"{re.escape(prefix)}(\d{{4}}-\d\d-\d\d(?:_\d{{6}})?){re.escape(suffix)}")
+    name = re.compile(rf"{re.escape(prefix)}(\d{{4}}-\d\d-\d\d)(?:_(\d{{6}}))?{re.escape(suffix)}")
     found = []
     try:
         for path in folder.iterdir():
             match = name.fullmatch(path.name)
-            moment = _moment(match[1]) if match else None
-            if moment and path.is_file():
-                found.append(BackupFile(path, moment.date(), moment.timestamp()))
+            named = _moment(match[1], match[2]) if match else None
+            if match and named and path.is_file():
+                changed = path.stat().st_mtime
+                day_start = named.timestamp()
+                is_of_day = not match[2] and 0 <= changed - day_start < _SECONDS_OF_DAY
+                found.append(BackupFile(path, named.date(), changed if is_of_day else day_start))
+    except FileNotFoundError:
+        return []
     except OSError as error:
         raise StorageError(
             f"{folder} can't be read: {error.strerror}; check its owner and its disk"
         ) from None
+    # By name, as the time of the last change may be that of a later copy.
     return sorted(found, key=lambda backup: backup.path.name, reverse=True)
+
+
+def checksum_file(path: Path) -> Path:
+    """Return where the checksum of a backup stands, in the form of sha256sum."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def recorded_checksum(path: Path) -> str | None:
+    """Return the checksum that was recorded for a backup when it was made; None without one.
+
+    Raises:
+        StorageError: What is recorded is no checksum, or that of another file.
+    """
+    file = checksum_file(path)
+    try:
+        with file.open("rb") as content:
+            match = _CHECKSUM.fullmatch(content.read(_LONGEST_CHECKSUM).decode("ascii", "replace"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{file} can't be read: {error.strerror}; check its owner") from None
+    if not match or match[2] != path.name:
+        raise StorageError(
+            f"{file} is damaged, or of another file, so nothing tells whether {path.name} is "
+            "whole: use another backup"
+        )
+    return match[1]
+
+
+def digest_of(path: Path, progress: Progress | None = None) -> str:
+    """Return the SHA-256 of a file as it is on the disk, not as it is remembered in memory.
+
+    Raises:
+        StorageError: It can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            return read_through(file, os.fstat(file.fileno()).st_size, None, progress)
+    except OSError as error:
+        raise StorageError(
+            f"{path} can't be read: {error.strerror}; check its owner and its disk"
+        ) from None
+
+
+def read_through(
+    file: BinaryIO, size: int, copy: "BinaryIO | None", progress: Progress | None
+) -> str:
+    """Return the SHA-256 of what is left of a file, which may be written to another one meanwhile.
+
+    Raises:
+        OSError: It can't be read, or the other can't be written.
+    """
+    digest = hashlib.sha256()
+    done = 0
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        done += len(chunk)
+        if copy:
+            copy.write(chunk)
+        if progress:
+            progress(done, max(done, size))
+    return digest.hexdigest()
 
 
 def free_name(folder: Path, prefix: str, suffix: str) -> Path:
@@ -99,10 +198,9 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(day: str, time_of_day: str | None) -> datetime | None:
     """Return the moment that a name tells, None where there is no such day or time."""
     try:
-        form = _SECOND if "_" in text else _DAY
-        return datetime.strptime(text, form).replace(tzinfo=UTC)
+        return datetime.fromisoformat(f"{day}T{time_of_day or '000000'}+00:00")
     except ValueError:
         return None

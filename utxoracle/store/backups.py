@@ -1,38 +1,32 @@
 """Backups: whole copies of the published database, each with its checksum in a file beside it."""
 
-import hashlib
 import os
-import re
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from utxoracle.errors import StorageError
+from utxoracle.store.backup_files import (
+    MODE,
+    BackupFile,
+    Progress,
+    checksum_file,
+    dated_files,
+    digest_of,
+    read_through,
+    recorded_checksum,
+)
 
 if TYPE_CHECKING:
     from utxoracle.store.connection import Connection
     from utxoracle.store.queries import Counts
 
-MODE = 0o640
-"""Of a backup and of its checksum."""
-
 ANOTHER = "use another backup"
 """What to do about one that isn't good."""
 
-Progress = Callable[[int, int], None]
-"""Is told how many bytes are done, and of how many."""
-
 PREFIX, SUFFIX = "utxoracle_cache_", ".db"
 """What stands round the date in the name of a backup."""
-
-_NAME = re.compile(rf"{PREFIX}(\d{{4}}-\d\d-\d\d)(?:_(\d{{6}}))?{re.escape(SUFFIX)}")
-# What sha256sum writes, and no other spelling of it: a flipped bit must not pass for one.
-_CHECKSUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
-_LONGEST_CHECKSUM = 1000
-_CHUNK = 1 << 20
 
 _UNSOUND = {
     "its blocks are not one chain": """SELECT count(*) FROM (
@@ -52,22 +46,6 @@ _UNSOUND = {
             OR last_height - first_height + 1 <> blocks""",
 }
 """Queries that count what no committed state of a database has."""
-
-
-@dataclass(frozen=True)
-class BackupFile:
-    """A file that has the name of a backup, whatever is in it.
-
-    Attributes:
-        path: Where it is.
-        day: The UTC day of its name.
-        made: When it was made, seconds since 1970 UTC. The first of a day has no time in its
-            name: that of its last change counts where it is of that day, else its midnight.
-    """
-
-    path: Path
-    day: date
-    made: float
 
 
 @dataclass(frozen=True)
@@ -99,51 +77,7 @@ def backups_in(folder: Path) -> list[BackupFile]:
     Raises:
         StorageError: It can't be read.
     """
-    found = []
-    try:
-        for path in folder.iterdir():
-            match = _NAME.fullmatch(path.name)
-            named = _moment(match[1], match[2]) if match else None
-            if match and named and path.is_file():
-                changed = path.stat().st_mtime
-                day_start = named.timestamp()
-                is_of_day = not match[2] and 0 <= changed - day_start < 86_400
-                found.append(BackupFile(path, named.date(), changed if is_of_day else day_start))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StorageError(
-            f"{folder} can't be read: {error.strerror}; check its owner and its disk"
-        ) from None
-    # By name, as the time of the last change may be that of a later copy.
-    return sorted(found, key=lambda backup: backup.path.name, reverse=True)
-
-
-def checksum_file(path: Path) -> Path:
-    """Return where the checksum of a backup stands, in the form of sha256sum."""
-    return path.with_name(f"{path.name}.sha256")
-
-
-def recorded_checksum(path: Path) -> str | None:
-    """Return the checksum that was recorded for a backup when it was made; None without one.
-
-    Raises:
-        StorageError: What is recorded is no checksum, or that of another file.
-    """
-    file = checksum_file(path)
-    try:
-        with file.open("rb") as content:
-            match = _CHECKSUM.fullmatch(content.read(_LONGEST_CHECKSUM).decode("ascii", "replace"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageError(f"{file} can't be read: {error.strerror}; check its owner") from None
-    if not match or match[2] != path.name:
-        raise StorageError(
-            f"{file} is damaged, or of another file, so nothing tells whether {path.name} is "
-            "whole: use another backup"
-        )
-    return match[1]
+    return dated_files(folder, PREFIX, SUFFIX)
 
 
 def checked(
@@ -224,22 +158,6 @@ def copy_checked(
         raise StorageError(str(error).replace(str(target), str(source))) from None
 
 
-def digest_of(path: Path, progress: Progress | None = None) -> str:
-    """Return the SHA-256 of a file as it is on the disk, not as it is remembered in memory.
-
-    Raises:
-        StorageError: It can't be read.
-    """
-    try:
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            return _digest(file, os.fstat(file.fileno()).st_size, None, progress)
-    except OSError as error:
-        raise StorageError(
-            f"{path} can't be read: {error.strerror}; check its owner and its disk"
-        ) from None
-
-
 def is_of_predecessor(path: Path) -> bool:
     """Tell whether a file is a database of the hand-made predecessor, whose backups are named so.
 
@@ -248,14 +166,6 @@ def is_of_predecessor(path: Path) -> bool:
     """
     with closing(_opened(path)) as connection:
         return _is_of_predecessor(connection)
-
-
-def _moment(day: str, time: str | None) -> datetime | None:
-    """Return the moment that a name tells, None where there is no such day or time."""
-    try:
-        return datetime.fromisoformat(f"{day}T{time or '000000'}+00:00")
-    except ValueError:
-        return None
 
 
 def _check_file(path: Path) -> None:
@@ -281,23 +191,10 @@ def _copy(source: Path, target: Path, progress: Progress) -> str:
     """Copy a file to the disk, and return the checksum of what was read."""
     with source.open("rb") as file, target.open("xb") as copy:
         os.fchmod(copy.fileno(), MODE)
-        digest = _digest(file, os.fstat(file.fileno()).st_size, copy, progress)
+        digest = read_through(file, os.fstat(file.fileno()).st_size, copy, progress)
         copy.flush()
         os.fsync(copy.fileno())
     return digest
-
-
-def _digest(file: BinaryIO, size: int, copy: "BinaryIO | None", progress: Progress | None) -> str:
-    digest = hashlib.sha256()
-    done = 0
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-        done += len(chunk)
-        if copy:
-            copy.write(chunk)
-        if progress:
-            progress(done, max(done, size))
-    return digest.hexdigest()
 
 
 def _differs(path: Path) -> StorageError:

@@ -173,16 +173,16 @@ def create_database(folder: DataFolder, network: Network) -> bool:
 def _refuse_remains(folder: DataFolder) -> None:
     """Refuse to begin anew beside what is left of a database that is gone."""
     _tell_of_interrupted_restore(folder)
-    if folder.snapshot.exists():
-        raise StorageError(
-            f"{folder.database} is gone, but its copy is there: cp {folder.snapshot} "
-            f"{folder.database} to go on from it, or move the copy away to start over"
-        )
     if folder.wal.exists():
         # It would be taken for the new one's.
         raise StorageError(
             f"{folder.database} is gone, but {folder.wal} with its last commits is there: put "
             "the database back, or move that file away to start over"
+        )
+    if folder.snapshot.exists():
+        raise StorageError(
+            f"{folder.database} is gone, but its copy is there: cp {folder.snapshot} "
+            f"{folder.database} to go on from it, or move the copy away to start over"
         )
 
 

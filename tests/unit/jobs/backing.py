@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from utxoracle.store.backups import checksum_file, digest_of
+from utxoracle.store.backup_files import checksum_file, digest_of
 
 
 def record(path: Path) -> Path:

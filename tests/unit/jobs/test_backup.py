@@ -16,7 +16,8 @@ from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import backup
 from utxoracle.settings import Settings
-from utxoracle.store.backups import backups_in, checked, checksum_file
+from utxoracle.store.backup_files import checksum_file
+from utxoracle.store.backups import backups_in, checked
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.lock import run_lock

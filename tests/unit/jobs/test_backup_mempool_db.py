@@ -141,7 +141,7 @@ def test_nothing_goes_when_none_is_made(appliance, server):
 
 def test_a_folder_that_is_not_there_is_not_made(appliance, tmp_path):
     line = appliance.refused(5, COMMAND, "--to", str(tmp_path / "disk"))
-    assert f"{tmp_path}/disk is not a folder: run utxoracle backup" in line
+    assert f"{tmp_path}/disk can't be used: No such file or directory; run utxoracle backup" in line
     assert not (tmp_path / "disk").exists()
 
 

@@ -19,7 +19,8 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import backup
 from utxoracle.jobs.restore import restore
 from utxoracle.settings import Settings
-from utxoracle.store.backups import checked, checksum_file
+from utxoracle.store.backup_files import checksum_file
+from utxoracle.store.backups import checked
 from utxoracle.store.connection import Connection
 from utxoracle.store.database import Database, create_database, published_database
 from utxoracle.store.folder import DataFolder

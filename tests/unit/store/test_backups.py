@@ -12,14 +12,8 @@ from tests.conftest import ordinary_user
 from tests.unit.store.samples import batch, day_row, run_row
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
-from utxoracle.store.backups import (
-    backups_in,
-    checked,
-    checksum_file,
-    copy_checked,
-    is_of_predecessor,
-    recorded_checksum,
-)
+from utxoracle.store.backup_files import checksum_file, recorded_checksum
+from utxoracle.store.backups import backups_in, checked, copy_checked, is_of_predecessor
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
 

@@ -4,7 +4,8 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.health import Check, CheckStatus, unseen
 from utxoracle.jobs.report import duration
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.backups import BackupFile, backups_in, checked
+from utxoracle.store.backup_files import BackupFile
+from utxoracle.store.backups import backups_in, checked
 
 
 def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check:

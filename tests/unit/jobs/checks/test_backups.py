@@ -12,7 +12,7 @@ from utxoracle.bitcoin.network import REGTEST
 from utxoracle.jobs.checks.backups import last_backup
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
-from utxoracle.store.backups import backup_name, checksum_file
+from utxoracle.store.backup_files import checksum_file
 from utxoracle.store.database import Database
 from utxoracle.store.snapshot import publish
 
@@ -25,7 +25,7 @@ def backup(folder):
     with Database.open(folder, REGTEST) as database:
         database.commit(batch(1, 200))
     publish(folder)
-    path = folder.path / "backups" / backup_name(datetime.now(UTC), with_time=True)
+    path = folder.path / "backups" / f"utxoracle_cache_{datetime.now(UTC):%Y-%m-%d_%H%M%S}.db"
     path.parent.mkdir()
     shutil.copy(folder.snapshot, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -72,9 +72,10 @@ def test_a_snapshot_that_can_not_be_used_fails_with_what_to_do(stored, spoil):
 
 
 LONG_HISTORY = (
-    "INSERT INTO blocks (height, hash, prev_hash) "
-    "SELECT height, md5(height::TEXT), md5((height - 1)::TEXT) FROM range(300_000) AS r(height)",
-    "INSERT INTO window_prices BY NAME SELECT height, hash, random() AS price FROM blocks "
+    "INSERT INTO blocks (height, hash, prev_hash, time) "
+    "SELECT height, md5(height::TEXT), md5((height - 1)::TEXT), "
+    "TIMESTAMP '2020-01-01' + to_minutes(10 * height) FROM range(300_000) AS r(height)",
+    "INSERT INTO window_prices BY NAME SELECT height, hash, time, random() AS price FROM blocks "
     "WHERE height >= 144",
 )
 

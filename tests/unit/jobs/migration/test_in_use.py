@@ -124,17 +124,15 @@ def test_a_process_to_which_the_file_has_another_path(tmp_path):
     assert found.remedy == f"kill {started.pid}"
 
 
-def test_a_lock_is_seen_also_of_a_process_that_cannot_be_looked_into(tmp_path):
-    folder = mysql_folder(tmp_path / "mysql")
+def test_a_lock_is_seen_also_of_a_process_that_cannot_be_looked_into(open_folder):
+    folder = mysql_folder(open_folder / "mysql")
     lock = "import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX)"
     look = (
         "import os, sys; from pathlib import Path; "
-        "from utxoracle.jobs.migration.in_use import in_use; import pwd, json; "
+        "from utxoracle.jobs.migration.in_use import in_use; "
         f"os.setresuid({NOBODY}, {NOBODY}, {NOBODY}); found = in_use([Path(sys.argv[1])]); "
         "print(*found.found, *found.unknown, sep='\\n')"
     )
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
     with process(lock, folder / "ibdata1") as pid:
         assert of(pid, in_use([folder])).what.endswith(f"has {folder}/ibdata1 open")
         if os.geteuid() == 0:
