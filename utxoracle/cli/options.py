@@ -31,7 +31,7 @@ network_option: Decorator = click.option(
 
 data_dir_option: Decorator = click.option(
     "--data-dir",
-    type=NamedPath(file_okay=False, path_type=Path),
+    type=NamedPath(file_okay=False, readable=False, path_type=Path),
     help="Folder of the database [UTXORACLE_DATA_DIR]; ~/.local/share/utxoracle by default.",
 )
 

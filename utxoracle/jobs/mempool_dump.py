@@ -42,6 +42,9 @@ exit 127
 
 _CHUNK = 1 << 20
 _COMPRESSION = 6
+_GZIP = zlib.MAX_WBITS | 16
+"""What zlib takes for gzip's format."""
+
 _TABLE = b"\nCREATE TABLE "
 _LAST_LINE = b"\n-- Dump completed"
 _LONGEST_LAST_LINE = 100
@@ -74,18 +77,18 @@ def dump(container: str, database: str, file: BinaryIO, progress: Callable[[int]
     count, holds_table, end = 0, False, b""
     # Not a pipe, which would stop the dump when it is full; nor a file on a disk that is.
     with os.fdopen(os.memfd_create("complaints"), "w+b") as complaints:
-        with (
-            _running(container, database, complaints) as (process, output),
-            gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as packed,
-        ):
+        with _running(container, database, complaints) as (process, output):
+            # Not a GzipFile, which complains on stderr when it is thrown away after a full disk.
+            packer = zlib.compressobj(_COMPRESSION, zlib.DEFLATED, _GZIP)
             while chunk := output.read1(_CHUNK):
-                packed.write(chunk)
+                file.write(packer.compress(chunk))
                 digest.update(chunk)
                 count += len(chunk)
                 progress(count)
                 seen = end + chunk
                 holds_table = holds_table or _TABLE in seen
                 end = seen[-_LONGEST_LAST_LINE:]
+            file.write(packer.flush())
         if process.returncode or _LAST_LINE not in end:
             raise SourceError(
                 f"no whole dump of database {database} came from container {container} "
