@@ -112,7 +112,7 @@ def _fail(message: str, exit_code: int, *, verbose: bool) -> None:
 def _leave(exit_code: int) -> None:
     """End the process, also while a thread waits for a disk that will never answer."""
     if threading.active_count() > 1:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             with suppress(OSError):
                 stream.flush()
         # An orderly end would take away what that thread still uses.
