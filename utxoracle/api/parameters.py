@@ -2,18 +2,12 @@
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 from falcon import HTTPBadRequest, Request
 
-_WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
-_TIME = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)(?:[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?P<zone>Z|[+-]\d\d:\d\d)?)?",
-    re.ASCII,
-)
-_LATEST = 2**32
-"""Seconds since 1970: the last moment that a block can be stamped with."""
+from utxoracle.sources.moments import MOMENT_RULE, read_moment
 
+_WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
 _SHOWN = 40
 
 
@@ -71,31 +65,16 @@ def moment(request: Request, name: str) -> int | None:
     if text is None:
         return None
     if isinstance(text, str):
-        seconds = int(text) if _WHOLE.fullmatch(text) else _read_time(text)
-        if seconds is not None and 0 <= seconds <= _LATEST:
+        # A plus sign of the zone that wasn't escaped has become a space on its way.
+        seconds = read_moment(re.sub(r" (?=\d\d:\d\d$)(?<=:\d\d )", "+", text))
+        if seconds is not None:
             return seconds
-    raise refusal(
-        f"{name} must be a moment from 1970 to 2106, such as 2026-01-31, 2026-01-31T12:00:00Z or "
-        f"1769860800, not {_shown(text)}"
-    )
+    raise refusal(f"{name} must be {MOMENT_RULE}, not {_shown(text)}")
 
 
 def refusal(detail: str) -> HTTPBadRequest:
     """Return the error for a query that can't be answered."""
     return HTTPBadRequest(description=detail)
-
-
-def _read_time(text: str) -> int | None:
-    # A plus sign of the zone that wasn't escaped has become a space on its way.
-    match = _TIME.fullmatch(re.sub(r" (?=\d\d:\d\d$)(?<=:\d\d )", "+", text))
-    if not match:
-        return None
-    zone = match["zone"] or "Z"
-    try:
-        read = datetime.fromisoformat(f"{match['day']}T{match['time'] or '00:00'}{zone}")
-        return int(read.astimezone(UTC).timestamp())
-    except (ValueError, OverflowError):
-        return None
 
 
 def _shown(text: object) -> str:

@@ -1,11 +1,9 @@
 """`utxoracle export`: what is stored, as files for other programs."""
 
 import os
-import re
 import signal
 import sys
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -25,6 +23,7 @@ from utxoracle.jobs.export import (
 )
 from utxoracle.jobs.report import size
 from utxoracle.settings import Settings
+from utxoracle.sources.moments import LATEST_MOMENT, MOMENT_RULE, read_moment
 from utxoracle.store.exports import DATASETS, PRICES
 
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -38,37 +37,15 @@ _ENDINGS = {
     ".parquet": PARQUET,
 }
 
-_END_OF_TIME = 2**32
-"""No block can be stamped with it, or with what is behind it."""
-
-
-_SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
-
 
 def _moment(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """Return a moment in seconds since 1970 UTC, which is written as the API takes it."""
     if text is None:
         return None
-    seconds = int(text) if _SECONDS.fullmatch(text) else _read_time(text)
-    if seconds is None or not 0 <= seconds <= _END_OF_TIME:
-        raise click.BadParameter(
-            "it must be a moment from 1970 to 2106, such as 2026-01-31, 2026-01-31T12:00:00Z or "
-            f"1769860800, not {text!r}"
-        )
+    seconds = read_moment(text)
+    if seconds is None:
+        raise click.BadParameter(f"it must be {MOMENT_RULE}, not {text!r}")
     return seconds
-
-
-def _read_time(text: str) -> int | None:
-    match = _TIME.fullmatch(text)
-    if not match:
-        return None
-    day, time, zone = match.groups()
-    try:
-        read = datetime.fromisoformat(f"{day}T{time or '00:00'}{zone or 'Z'}")
-        return int(read.astimezone(UTC).timestamp())
-    except (ValueError, OverflowError):
-        return None
 
 
 @click.command("export", short_help="Write prices as CSV, JSON or Parquet.")
@@ -130,7 +107,7 @@ def export_command(
     settings = settings_from(data_dir=data_dir)
     if start is not None and stop is not None and start >= stop:
         raise UsageError("--from must be a moment before --to")
-    wanted = Wanted(DATASETS[what], start or 0, _END_OF_TIME if stop is None else stop)
+    wanted = Wanted(DATASETS[what], start or 0, LATEST_MOMENT if stop is None else stop)
     # What systemd and containers send to end a program is to leave as little behind as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if output in STDOUT:
