@@ -106,7 +106,7 @@ def test_a_folder_that_can_not_be_written_is_told(open_folder):
     with (
         ordinary_user(),
         state_lock(open_folder),
-        pytest.raises(StorageError, match="can.t write"),
+        pytest.raises(StorageError, match="can't write"),
     ):
         write_state(open_folder, STATE)
 
