@@ -1,8 +1,6 @@
 """The program: its commands, and the one place where a failure becomes a line and a code."""
 
-import os
 import sys
-import threading
 from contextlib import suppress
 from importlib import import_module
 
@@ -76,7 +74,7 @@ def run() -> None:
     verbose = VERBOSE in sys.argv
     show_events(verbose=verbose)
     try:
-        _leave(cli.main(prog_name="utxoracle", standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name="utxoracle", standalone_mode=False))
     except UtxoracleError as error:
         _fail(str(error), error.exit_code, verbose=verbose)
     except click.ClickException as error:
@@ -106,15 +104,4 @@ def _fail(message: str, exit_code: int, *, verbose: bool) -> None:
         print_exc()
     with suppress(OSError):
         click.echo("utxoracle: " + " ".join(message.split()), err=True)
-    _leave(exit_code)
-
-
-def _leave(exit_code: int) -> None:
-    """End the process, also while a thread waits for a disk that will never answer."""
-    if threading.active_count() > 1:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            with suppress(OSError):
-                stream.flush()
-        # An orderly end would take away what that thread still uses.
-        os._exit(exit_code)
     sys.exit(exit_code)

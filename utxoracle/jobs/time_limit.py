@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
+from threading import enumerate as all_threads
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
+
+_NAME = "within a time limit"
 
 
 def within(seconds: float, work: Callable[[], _Result]) -> _Result:
@@ -25,5 +28,10 @@ def within(seconds: float, work: Callable[[], _Result]) -> _Result:
         except BaseException as error:
             future.set_exception(error)
 
-    Thread(target=run, daemon=True).start()
+    Thread(target=run, name=_NAME, daemon=True).start()
     return future.result(seconds)
+
+
+def is_left_behind() -> bool:
+    """Tell whether some work still goes on."""
+    return any(thread.name == _NAME for thread in all_threads())
