@@ -91,7 +91,8 @@ def writable_target(path: Path) -> Path:
     try:
         # Not Path.resolve: at links that lead in a circle it does not do the same in all versions.
         target = Path(os.path.realpath(path))
-        if target.is_symlink() or (target.exists() and not target.is_file()):
+        # A pipe of the shell has a name that leads nowhere.
+        if target.is_symlink() or (path.exists() and not path.is_file()):
             raise StorageError(f"{path} is not a plain file; choose another name")
         target.parent.stat()
     except OSError as error:

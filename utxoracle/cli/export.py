@@ -130,7 +130,10 @@ def _how(output: str, form: str | None) -> tuple[bool, str]:
         raise UsageError(
             f"the ending of {output} tells no format: give --format, or for a folder {output}/"
         )
+    told = _ENDINGS.get(ending)
     form = form or _ENDINGS[ending]
+    if told not in (None, form) and {told, form} != {JSON, JSON_LINES}:
+        raise UsageError(f"the ending of {output} tells {told}, not {form}: change one of them")
     return form == PARQUET and _ENDINGS.get(ending) != PARQUET, form
 
 

@@ -27,7 +27,7 @@ from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import duration
 from utxoracle.jobs.units import ANALYZE, UnitState, last_words, unit_state
 from utxoracle.jobs.webhook import Delivery, Webhook
-from utxoracle.settings import Settings
+from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.answers import printable
 from utxoracle.sources.days import rfc3339
 
@@ -87,7 +87,7 @@ def alert(
         event: What happened.
         settings: Where to send it, and what counts as too much, too old or too little.
         unit: The unit that failed, or does so no longer.
-        dry_run: Send and change nothing.
+        dry_run: Send and change nothing; the receiver may be missing, but must be usable.
         fault: Why these are not all the settings that there should be.
 
     Raises:
@@ -95,8 +95,14 @@ def alert(
             event that is about none, or the other way round.
     """
     unit = _checked_unit(event, unit)
-    webhook = None if dry_run else Webhook.from_settings(settings)
-    sender = _Sender(webhook, settings.network_name())
+    # Also for a dry run: what can't be read then can't be read when it matters.
+    webhook = Webhook.from_settings(settings)
+    if webhook is None and not dry_run:
+        raise UsageError(
+            f"nobody to send alerts to: set {variable_of('alert_url')}, for example "
+            f"https://example.org/hook, or {variable_of('alert_url_file')}; --dry-run needs neither"
+        )
+    sender = _Sender(None if dry_run else webhook, settings.network_name())
     if event is Event.TEST:
         sender.send_test()
         return sender.outcome

@@ -14,6 +14,7 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.mempool_dump import Content, content_of, dump
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import (
+    BackupFile,
     checksum_file,
     dated_files,
     digest_of,
@@ -82,9 +83,18 @@ def backup_mempool_db(
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        others = [other for other in dated_files(folder, _PREFIX, _SUFFIX) if other.path != path]
+        others = [other for other in mempool_backups_in(folder) if other.path != path]
         removed = remove_old(path, others, settings, _is_good)
     return MempoolBackup(path, size, sha256, content.size, time.monotonic() - started, removed)
+
+
+def mempool_backups_in(folder: Path) -> list[BackupFile]:
+    """Return the dumps in `folder`, the newest first; none where it isn't there.
+
+    Raises:
+        StorageError: It can't be read.
+    """
+    return dated_files(folder, _PREFIX, _SUFFIX)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _database(facts: _Facts) -> _Checks:
         "publication": partial(database.published, folder),
         "heights": partial(read, snapshot.heights),
         "days": partial(read, snapshot.days),
-        "backup": partial(backups.last_backup, facts.settings, facts.now),
+        "backup": partial(backups.kept_backups, facts.settings, facts.now),
     }
 
 

@@ -121,6 +121,12 @@ def _to_folder(settings: Settings, wanted: Wanted, path: Path, progress: Progres
         _make_folder(folder)
         former = _former_files(folder, name)
         rows, years = _years(opened, wanted)
+        if former and not rows:
+            # Whoever copies the folder to elsewhere would lose the copy as well.
+            raise StorageError(
+                f"there is no row to export, so the former export in {folder} stays: remove it by "
+                "hand if that is right"
+            )
         files = [folder / f"year={year.number}" / name for year in years]
         done = 0
         for year, file in zip(years, files, strict=True):

@@ -13,7 +13,7 @@ from utxoracle.settings import Settings, variable_of
 from utxoracle.store.backup_files import Progress
 from utxoracle.store.backups import BackupFacts, backups_in, checked, copy_checked
 from utxoracle.store.folder import DataFolder, check_free, make_folder
-from utxoracle.store.lock import run_lock
+from utxoracle.store.lock import database_lock, run_lock
 
 LATEST = "latest"
 
@@ -62,8 +62,8 @@ def restore(
         progress: Told how many bytes of a step are done.
 
     Raises:
-        StorageError: The backup isn't good or of another network, a run holds the lock, or
-            something can't be written. The database stays as it is, or is kept as `replaced` of
+        StorageError: The backup isn't good or of another network, a run holds the lock or
+            another program the database, or something can't be written. The database stays as it is, or is kept as `replaced` of
             its folder says; to restore once more puts that in order.
     """
     from utxoracle.store.database import check_network
@@ -127,7 +127,8 @@ def _put(
     _check_mounted(settings)
     make_folder(folder.path)
     folder.check()
-    with run_lock(folder):
+    # Whoever has the database open would write its next commits beside the restored one.
+    with run_lock(folder), database_lock(folder):
         folder.remove_left_overs()
         # The database and the copy of it that is published.
         check_free(folder.path, 2 * facts.size)

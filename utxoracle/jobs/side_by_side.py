@@ -1,10 +1,12 @@
 """Questions that wait, asked side by side."""
 
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
-from utxoracle.jobs.time_limit import within
+from utxoracle.jobs.time_limit import begun
 
 _Answer = TypeVar("_Answer")
 
@@ -13,6 +15,13 @@ def side_by_side(
     asks: Sequence[Callable[[], _Answer]], patience: float
 ) -> list[_Answer | BaseException]:
     """Return what each of `asks` gives or raises: TimeoutError after `patience` seconds."""
-    with ThreadPoolExecutor(max_workers=len(asks) or 1) as pool:
-        answers = [pool.submit(within, patience, ask) for ask in asks]
-    return [one.exception() or one.result() for one in answers]
+    deadline = time.monotonic() + patience
+    answers: list[Future[_Answer]] = [begun(ask) for ask in asks]
+    return [*map(partial(_outcome, deadline), answers)]
+
+
+def _outcome(deadline: float, answer: Future[_Answer]) -> _Answer | BaseException:
+    try:
+        return answer.exception(max(0.0, deadline - time.monotonic())) or answer.result()
+    except TimeoutError as error:
+        return error

@@ -14,11 +14,16 @@ _NAME = "within a time limit"
 def within(seconds: float, work: Callable[[], _Result]) -> _Result:
     """Return what `work` returns, or raise what it raises.
 
-    What takes longer is left to itself, in a thread that ends with the process: nothing can end a
-    call that waits for a disk.
-
     Raises:
-        TimeoutError: It takes longer.
+        TimeoutError: It takes longer, and is left to itself.
+    """
+    return begun(work).result(seconds)
+
+
+def begun(work: Callable[[], _Result]) -> "Future[_Result]":
+    """Begin some work, in a thread that ends with the process, and return what will come of it.
+
+    It may be left to itself: nothing can end a call that waits for a disk.
     """
     future: Future[_Result] = Future()
 
@@ -29,7 +34,7 @@ def within(seconds: float, work: Callable[[], _Result]) -> _Result:
             future.set_exception(error)
 
     Thread(target=run, name=_NAME, daemon=True).start()
-    return future.result(seconds)
+    return future
 
 
 def is_left_behind() -> bool:

@@ -85,11 +85,11 @@ class Webhook:
         self._ca_file = ca_file
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Webhook":
-        """Return the webhook that is set.
+    def from_settings(cls, settings: Settings) -> "Webhook | None":
+        """Return the webhook that is set; None without one.
 
         Raises:
-            UsageError: None is set, or it can't be used as it is.
+            UsageError: It, or the key that is set, can't be used as it is.
         """
         url_variable, file_variable = variable_of("alert_url"), variable_of("alert_url_file")
         url, path = settings.alert_url, settings.alert_url_file
@@ -97,13 +97,10 @@ class Webhook:
             raise UsageError(f"{url_variable} and {file_variable} are both set; set one of them")
         if path:
             url = first_line(path, file_variable).decode("utf-8", "replace")
-        if not url:
-            raise UsageError(
-                f"nobody to send alerts to: set {url_variable}, for example "
-                f"https://example.org/hook, or {file_variable}; --dry-run needs neither"
-            )
         secret = settings.alert_secret_file
         key = first_line(secret, variable_of("alert_secret_file")) if secret else None
+        if not url:
+            return None
         try:
             return cls(url, key=key, timeout=settings.alert_timeout, ca_file=settings.ca_file)
         except ValueError as error:

@@ -74,7 +74,7 @@ class Connection:
     @classmethod
     def _open_writable(cls, path: Path, remedy: Remedy, config: dict[str, Any]) -> "Connection":
         with _told(path, remedy):
-            raw = duckdb.connect(path, config=config)
+            raw = duckdb.connect(_name(path), config=config)
         connection = cls(path, raw, remedy)
         # A file that turns out not to be ours must not even have its log folded in.
         connection.query("PRAGMA disable_checkpoint_on_shutdown")
@@ -260,7 +260,22 @@ def _told(path: Path, remedy: Remedy) -> Iterator[None]:
 
 
 def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return "'" + _name(path).replace("'", "''") + "'"
+
+
+def _name(path: Path) -> str:
+    """Return the name of a file as DuckDB takes it.
+
+    Raises:
+        StorageError: It takes none such.
+    """
+    # What comes before a colon in a relative path would be an extension to load.
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise StorageError(f"{name!a} can't be used, its name is not UTF-8: rename it") from None
+    return name
 
 
 def _first_line(error: duckdb.Error, path: Path) -> str:

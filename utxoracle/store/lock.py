@@ -39,6 +39,40 @@ def backup_lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def database_lock(folder: DataFolder) -> Iterator[None]:
+    """Keep every DuckDB off the database for as long as the block runs, if it is a plain file.
+
+    Under `run_lock`, and nothing in the block may open that file: the lock goes as soon as this
+    process closes any handle of it (POSIX). It sees DuckDB's own lock, whatever became of the file.
+
+    Raises:
+        StorageError: Another program has it open, or it can't be locked.
+    """
+    path = folder.database
+    if not path.is_file():
+        yield
+        return
+    try:
+        file = path.open("r+b")
+    except OSError as error:
+        raise StorageError(
+            f"can't write {path}: {error.strerror}; check its owner and its disk"
+        ) from None
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(
+                f"{path} is in use by another program: close it, then run again"
+            ) from None
+        except OSError as error:
+            raise StorageError(
+                f"can't lock {path}: {error.strerror}; use a disk that knows locks"
+            ) from None
+        yield
+
+
+@contextmanager
 def _held(path: Path, conflict: str, advice: str) -> Iterator[None]:
     """Hold the lock of a file.
 

@@ -214,3 +214,35 @@ def test_what_is_interrupted_leaves_nothing_behind(filled, tmp_path, sent):
         process.send_signal(signal.SIGCONT)
         assert process.wait(60) == 130
     assert not list(out.iterdir())
+
+
+def test_a_former_export_stays_when_there_is_nothing_to_export(export, refuse, tmp_path):
+    export("-o", "history/")
+    before = sorted((tmp_path / "history").rglob("*"))
+    told = refuse(5, "--from", "1999-01-01", "--to", "1999-02-01", "-o", "history/")
+    assert "the former export in" in told
+    assert sorted((tmp_path / "history").rglob("*")) == before
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.csv", "parquet"), ("a.json", "csv")])
+def test_an_ending_that_says_something_else_than_the_format_is_refused(
+    refuse, tmp_path, name, form
+):
+    assert "change one of them" in refuse(2, "-o", name, "--format", form)
+    assert not (tmp_path / name).exists()
+
+
+def test_lines_of_json_may_be_in_a_file_that_is_called_json(export, tmp_path):
+    export("-o", "a.json", "--format", "jsonl")
+    assert len((tmp_path / "a.json").read_text().splitlines()) == ROWS
+
+
+def test_a_pipe_of_the_shell_is_one_line(refuse):
+    reader, writer = os.pipe()
+    try:
+        assert "is not a plain file" in refuse(
+            5, "-o", f"/proc/{os.getpid()}/fd/{writer}", "--format=csv"
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)

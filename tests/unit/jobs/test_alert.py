@@ -285,6 +285,19 @@ def test_a_dry_run_sends_and_changes_nothing_and_needs_no_url(settings, receiver
     assert receiver.told == BOTH
 
 
+@pytest.mark.parametrize("name", ["alert_url_file", "alert_secret_file"])
+def test_a_dry_run_opens_the_files_of_secrets_as_an_alert_does(settings, open_folder, name):
+    secret = open_folder / "secret"
+    secret.write_text("http://127.0.0.1:1/")
+    secret.chmod(0o600)
+    closed = replace(settings, **{"alert_url": None, name: secret})
+    assert alert(Event.TEST, closed, dry_run=True).sent
+    with ordinary_user():
+        for dry_run in (True, False):
+            with pytest.raises(UsageError, match=rf"{secret} .* can't be read: Permission denied"):
+                alert(Event.TEST, closed, dry_run=dry_run)
+
+
 def test_wrong_settings_are_a_condition(settings, receiver):
     alert(Event.CHECK, settings, fault="the settings can't be used: X must be a number")
     assert receiver.told == [("raised", "settings")]

@@ -106,7 +106,7 @@ WIRED = {
     "publication": (database, "published"),
     "heights": (snapshot, "heights"),
     "days": (snapshot, "days"),
-    "backup": (backups, "last_backup"),
+    "backup": (backups, "kept_backups"),
     "exchange": (sources, "exchange"),
     "units": (services, "units"),
     "containers": (services, "containers"),

@@ -1,11 +1,38 @@
-"""The newest backup: whether it is good, and whether another is overdue."""
+"""The newest backup: whether it is good, where it lies, and whether another is overdue."""
 
 from utxoracle.errors import StorageError
+from utxoracle.jobs.backup_mempool_db import mempool_backups_in
 from utxoracle.jobs.health import Check, CheckStatus, unseen
 from utxoracle.jobs.report import duration
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.backup_files import BackupFile
 from utxoracle.store.backups import backups_in, checked
+
+
+def kept_backups(settings: Settings, now: float) -> Check:
+    """Check the newest backup, and that it outlives the disk of the data; tell of MariaDB's.
+
+    Args:
+        settings: Where backups are, and after how many hours one is overdue.
+        now: Seconds since 1970 UTC.
+
+    Raises:
+        OSError: A folder can't be looked at.
+    """
+    newest = last_backup(settings, now)
+    if newest.status is not CheckStatus.OK:
+        return newest
+    told, status = newest.detail, newest.status
+    folder, data = settings.backup_folder(), settings.data_folder()
+    if dump := next(iter(mempool_backups_in(folder)), None):
+        told += f"; the newest dump of MariaDB is {duration(max(0.0, now - dump.made))} old"
+    if data.exists() and folder.stat().st_dev == data.stat().st_dev:
+        status = CheckStatus.WARNING
+        told += (
+            f"; {folder} is on the disk of the data, and a dead disk takes both: set "
+            f"{variable_of('backup_dir')} to a folder on another disk, or name one by --to"
+        )
+    return Check(status, told)
 
 
 def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check:
@@ -21,17 +48,8 @@ def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check
         newest = next(iter(backups_in(folder)), None)
     except StorageError as error:
         return Check(CheckStatus.UNKNOWN, str(error))
-    if newest is None and settings.backup_dir and not folder.exists():
-        return Check(
-            CheckStatus.ERROR,
-            f"the folder of backups {folder} is not there: mount its disk, or correct "
-            f"{variable_of('backup_dir')}",
-        )
     if newest is None:
-        return Check(
-            CheckStatus.WARNING,
-            f"there is no backup in {folder} yet: run utxoracle backup, best once a day by a timer",
-        )
+        return _none(settings)
     if verify and (trouble := _trouble_with(newest)):
         return trouble
     age = now - newest.made
@@ -43,6 +61,23 @@ def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check
             "utxoracle-backup",
         )
     return Check(CheckStatus.OK, f"{told} and good" if verify else told)
+
+
+def _none(settings: Settings) -> Check:
+    """Say what to do about a folder without a backup."""
+    folder, data = settings.backup_folder(), settings.data_folder()
+    if settings.backup_dir and not folder.exists():
+        return Check(
+            CheckStatus.ERROR,
+            f"the folder of backups {folder} is not there: mount its disk, or correct "
+            f"{variable_of('backup_dir')}",
+        )
+    if not data.exists():
+        return Check(CheckStatus.UNKNOWN, f"not known, since {data} is not there")
+    return Check(
+        CheckStatus.WARNING,
+        f"there is no backup in {folder} yet: run utxoracle backup, best once a day by a timer",
+    )
 
 
 def _trouble_with(backup: BackupFile) -> Check | None:

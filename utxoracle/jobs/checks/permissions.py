@@ -3,6 +3,7 @@
 What can't be looked at raises OSError.
 """
 
+import os
 import pwd
 import stat
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from itertools import chain, islice
 from pathlib import Path
 
 from utxoracle.jobs.checks.disk import MOST_FILES
-from utxoracle.jobs.health import Check, CheckStatus
+from utxoracle.jobs.health import Check, CheckStatus, unseen
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.folder import DataFolder
 
 SECRETS = ("rpc_password_file", "api_token_file", "alert_url_file", "alert_secret_file")
 """Settings that name files of secrets."""
+
+_OF_API = "api_token_file"
+"""The one of those that the API alone needs, which may run as a user of its own."""
 
 
 def stored(settings: Settings) -> Check:
@@ -36,26 +40,51 @@ def stored(settings: Settings) -> Check:
 
 
 def secrets(settings: Settings) -> Check:
-    """Check that the files of secrets are there, and not for everybody."""
-    paths: list[tuple[Path, str]] = [
-        (getattr(settings, name), variable_of(name)) for name in SECRETS if getattr(settings, name)
-    ]
-    for path, variable in paths:
-        try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            return Check(
-                CheckStatus.ERROR,
-                f"{path} ({variable}) is not there: make it, or leave the setting out",
-            )
-        if mode & stat.S_IRWXO:
-            return Check(
-                CheckStatus.ERROR,
-                f"{path} ({variable}) is open to every user of this machine: chmod o-rwx {path}, "
-                "and change the secret",
-            )
-    names = ", ".join(str(path) for path, _ in paths)
-    return Check(CheckStatus.OK, f"not open to everybody: {names}" if paths else "none are set")
+    """Check that the files of secrets are there, for the service's user and not for everybody."""
+    named = [name for name in SECRETS if getattr(settings, name)]
+    found = [trouble for name in named if (trouble := _trouble_with_secret(settings, name))]
+    if found:
+        # A failure comes before what can't be looked at.
+        return next((one for one in found if one.status is CheckStatus.ERROR), found[0])
+    if not named:
+        return Check(CheckStatus.OK, "none are set")
+    paths = ", ".join(str(getattr(settings, name)) for name in named)
+    return Check(CheckStatus.OK, f"not open to everybody: {paths}")
+
+
+def _trouble_with_secret(settings: Settings, name: str) -> Check | None:
+    path: Path = getattr(settings, name)
+    told = f"{path} ({variable_of(name)})"
+    try:
+        mode = path.stat().st_mode
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        return Check(CheckStatus.ERROR, f"{told} is not there: make it, or leave the setting out")
+    except PermissionError as error:
+        if name == _OF_API or not _owns_data(settings):
+            return unseen(path, error)
+        user = _user(os.geteuid())
+        return Check(
+            CheckStatus.ERROR,
+            f"{told} can't be read by user {user}, whom the data folder belongs to: chown {user} "
+            f"{path}, and see that this user may enter the folders above it",
+        )
+    if mode & stat.S_IRWXO:
+        return Check(
+            CheckStatus.ERROR,
+            f"{told} is open to every user of this machine: chmod o-rwx {path}, and change the "
+            "secret",
+        )
+    return None
+
+
+def _owns_data(settings: Settings) -> bool:
+    """Tell whether the data folder is this user's, hence whether the services run as this user."""
+    try:
+        return settings.data_folder().stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _faults_in(folder: Path) -> list[str]:

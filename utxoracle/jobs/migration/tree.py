@@ -26,8 +26,12 @@ _SETTINGS_SUFFIXES = (".env", ".yml", ".yaml")
 _TEMPORARY = ("tmp", "var/tmp", "tmp/systemd-private-*/tmp", "var/tmp/systemd-private-*/tmp")
 """Below the root of the machine: where the predecessor's fallback database may be."""
 
+_LEVELS = 2
+"""Folders below the one that was named in which the right one is looked for."""
+
 TRANSLATED = "its settings are translated"
 UNREAD = "nothing here reads it"
+UNSEEN = "not looked into, or not to its end: name with --from or --also what is to be taken of it"
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,9 @@ def find_tree(
         machine: The root of the machine, for its temporary folders.
 
     Raises:
-        UsageError: There is no such folder or file, what was chosen isn't such data, or there are
-            several folders of a kind and none was chosen.
+        UsageError: There is no such folder or file, it is only above the one that is meant, what
+            was chosen isn't such data, or there are several folders of a kind and none was chosen.
+        PermissionError: This user may not look at what leads there.
     """
     root, also = _existing(root), [_existing(path) for path in also]
     stacks, jobs = _stacks_and_jobs(root)
@@ -103,6 +108,8 @@ def find_tree(
     scan = _Scan(ours)
     for folder in stacks:
         scan.look_into(folder, _DEPTH)
+    if stacks == [root] and not jobs:
+        _refuse_if_above(root, scan)
     for folder in jobs:
         scan.settings += _settings_in(folder)
     scan.settings += [
@@ -117,15 +124,14 @@ def find_tree(
         *_one_of_each(scan.found, chosen or {}),
     )
     found = tuple(one for one in found if not _is_within(one.path, ours))
-    settings = tuple(dict.fromkeys(scan.settings))
     folders = tuple(dict.fromkeys((*stacks, *jobs)))
     names = {path for one in found for path in (one.path, one.name)}
-    left = [left for folder in folders for left in _left_in(folder, {*names, *ours}, settings)]
+    left = [left for folder in folders for left in _left_in(folder, {*names, *ours}, scan)]
     return OldTree(
         root,
         tuple(dict.fromkeys((*folders, *(one.path for one in found)))),
         found,
-        settings,
+        tuple(dict.fromkeys(scan.settings)),
         tuple(left),
         tuple(scan.closed),
     )
@@ -139,6 +145,7 @@ class _Scan:
     found: list[Found] = field(default_factory=list)
     closed: list[Path] = field(default_factory=list)
     settings: list[Path] = field(default_factory=list)
+    seen: set[Path] = field(default_factory=set)
 
     def look_into(self, folder: Path, depth: int) -> None:
         """Look into `folder`, and into those at most `depth` below it that hold other things."""
@@ -147,6 +154,7 @@ class _Scan:
         elif not is_allowed(folder, os.R_OK | os.X_OK):
             self.closed.append(folder)
         else:
+            self.seen.add(folder)
             self.settings += _settings_in(folder)
             for child in _folders_in(folder) if depth else ():
                 if child.resolve() not in self.ours:
@@ -185,36 +193,79 @@ def _databases(jobs: Iterable[Path], also: Iterable[Path], machine: Path) -> lis
     ]
 
 
-def _left_in(folder: Path, names: Collection[Path], settings: Collection[Path]) -> Iterator[Left]:
+def _left_in(folder: Path, names: Collection[Path], scan: _Scan) -> Iterator[Left]:
     by_reason: dict[str, list[str]] = defaultdict(list)
     below = []
     for path in _entries(folder):
         if path in names or path.resolve() in names:
             continue
-        if any(name.is_relative_to(path) for name in (*names, *settings) if name != path):
+        if any(name.is_relative_to(path) for name in (*names, *scan.settings) if name != path):
             below.append(path)
-        elif path in settings:
+        elif path in scan.settings:
             by_reason[TRANSLATED].append(path.name)
-        elif path.name in (Kind.MYSQL, Kind.ELECTRS) and _has_files(path):
+        elif not path.is_dir():
+            by_reason[UNREAD].append(path.name)
+        elif not _has_files(path):
+            continue
+        elif any(Path(below) not in scan.seen for below, _, _ in os.walk(path)):
+            by_reason[UNSEEN].append(path.name)
+        elif path.name in (Kind.MYSQL, Kind.ELECTRS):
             by_reason[f"it holds no data of {path.name}"].append(path.name)
-        elif not path.is_dir() or _has_files(path):
+        else:
             by_reason[UNREAD].append(path.name)
     for reason, left in by_reason.items():
         yield Left(folder, tuple(left), reason)
     for path in below:
-        yield from _left_in(path, names, settings)
+        yield from _left_in(path, names, scan)
 
 
 def _stacks_and_jobs(root: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders of stacks and of price jobs; `root` itself where it has none of them."""
-    stacks = [path for name in _STACKS if (path := root / name).is_dir()]
-    jobs = [path for path in _folders_in(root) if _is_price_job(path)]
+    stacks, jobs = _stacks_in(root), _price_jobs_in(root)
     # Not wherever there is a job: other applications beside it may have a MariaDB too.
     if not stacks and (not jobs or _is_stack(root)):
         stacks = [root]
     if not jobs and _is_price_job(root):
         jobs = [root]
     return stacks, jobs
+
+
+def _refuse_if_above(root: Path, scan: _Scan) -> None:
+    """Refuse a folder that is none itself, but has one below it, of which a part was found.
+
+    Raises:
+        UsageError: It is such a folder.
+    """
+    meant = [*_meant_below(root, _LEVELS)]
+    if (
+        meant
+        and root not in {path.parent for path in scan.settings}
+        and all(_is_within(one.name, meant) for one in scan.found)
+    ):
+        raise UsageError(
+            f"{root} is above the folder with mempool/ and utxoracle/, not that folder: name "
+            f"{' or '.join(map(str, meant))}"
+        )
+
+
+def _meant_below(folder: Path, levels: int) -> Iterator[Path]:
+    """Yield the folders at most `levels` below one that hold a stack or a price job."""
+    for child in _folders_in(folder):
+        stacks = [
+            path for path in _stacks_in(child) if any(map(_is_stack, (path, path / "docker")))
+        ]
+        if stacks or _price_jobs_in(child):
+            yield child
+        elif levels > 1:
+            yield from _meant_below(child, levels - 1)
+
+
+def _stacks_in(folder: Path) -> list[Path]:
+    return [path for name in _STACKS if (path := folder / name).is_dir()]
+
+
+def _price_jobs_in(folder: Path) -> list[Path]:
+    return [path for path in _folders_in(folder) if _is_price_job(path)]
 
 
 def _is_stack(folder: Path) -> bool:

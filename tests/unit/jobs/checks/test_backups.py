@@ -3,13 +3,14 @@ import os
 import shutil
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import NOBODY, ordinary_user
 from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
-from utxoracle.jobs.checks.backups import last_backup
+from utxoracle.jobs.checks.backups import kept_backups, last_backup
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import checksum_file
@@ -85,6 +86,35 @@ def test_one_without_a_checksum_fails(backup, found):
     status, detail = found()
     assert status == CheckStatus.ERROR
     assert "nothing tells whether it is" in detail
+
+
+def test_without_the_data_folder_nobody_is_sent_to_back_up(tmp_path):
+    told = last_backup(Settings(data_dir=tmp_path / "data"), time.time())
+    assert told.status == CheckStatus.UNKNOWN
+    assert told.detail == f"not known, since {tmp_path / 'data'} is not there"
+
+
+def test_a_good_one_on_the_disk_of_the_data_deserves_a_look(folder, backup):
+    told = kept_backups(Settings(data_dir=folder.path), time.time())
+    assert told.status == CheckStatus.WARNING
+    assert f"{backup.name} is 0 min old and good; {backup.parent} is on the disk" in told.detail
+    assert "UTXORACLE_BACKUP_DIR" in told.detail
+
+
+def test_another_disk_is_well_and_the_newest_dump_is_told(backup):
+    # The data folder is only looked at, and /proc is always a file system of its own.
+    settings = Settings(data_dir=Path("/proc"), backup_dir=backup.parent)
+    now = time.time()
+    found = kept_backups(settings, now)
+    assert (found.status, found.detail) == (CheckStatus.OK, f"{backup.name} is 0 min old and good")
+    moment = datetime.fromtimestamp(now - 5 * HOUR, UTC)
+    (backup.parent / f"mempool_db_{moment:%Y-%m-%d_%H%M%S}.sql.gz").touch()
+    assert kept_backups(settings, now).detail.endswith("; the newest dump of MariaDB is 5 h old")
+
+
+def test_one_that_is_not_good_is_told_as_such(backup, folder):
+    checksum_file(backup).unlink()
+    assert kept_backups(Settings(data_dir=folder.path), time.time()).status == CheckStatus.ERROR
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

@@ -99,5 +99,48 @@ def test_without_secrets_none_is_open():
 def test_a_secret_in_a_closed_folder_can_not_be_judged(open_folder):
     closed = open_folder / "closed"
     closed.mkdir(0o700)
-    with ordinary_user(), pytest.raises(PermissionError):
-        permissions.secrets(Settings(api_token_file=closed / "token"))
+    with ordinary_user():
+        told = permissions.secrets(Settings(api_token_file=closed / "token"))
+    assert told.status == CheckStatus.UNKNOWN
+    assert "can't be looked at" in told.detail
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("name", "owner", "status"),
+    [
+        ("alert_secret_file", NOBODY, CheckStatus.ERROR),
+        ("rpc_password_file", NOBODY, CheckStatus.ERROR),
+        ("alert_secret_file", 0, CheckStatus.UNKNOWN),
+        # Whoever the API runs as.
+        ("api_token_file", NOBODY, CheckStatus.UNKNOWN),
+    ],
+)
+def test_a_secret_that_the_services_can_not_open_fails(open_folder, name, owner, status):
+    data, key = open_folder / "data", open_folder / "key"
+    data.mkdir()
+    os.chown(data, owner, -1)
+    key.write_text("key")
+    key.chmod(0o600)
+    settings = Settings(data_dir=data, **{name: key})
+    with ordinary_user():
+        told = permissions.secrets(settings)
+    assert told.status == status
+    if status == CheckStatus.ERROR:
+        failed(told, f"{key} (UTXORACLE_", "can't be read by user nobody", f"chown nobody {key}")
+    os.chown(key, NOBODY, -1)
+    with ordinary_user():
+        assert permissions.secrets(settings).status == CheckStatus.OK
+
+
+@as_root
+def test_a_failure_hides_behind_nothing_that_is_not_known(open_folder, tmp_path):
+    key, token = open_folder / "key", open_folder / "token"
+    for path, mode in ((key, 0o600), (token, 0o644)):
+        path.touch()
+        path.chmod(mode)
+    with ordinary_user():
+        told = permissions.secrets(
+            Settings(data_dir=open_folder, rpc_password_file=key, alert_secret_file=token)
+        )
+    failed(told, f"{token} (UTXORACLE_ALERT_SECRET_FILE) is open to every user")
