@@ -160,7 +160,7 @@ def _as_text(migration: "Migration") -> Iterator[str]:
         yield table(heads, [_row(step, plan) for step in plan.steps])
         yield ""
         yield from (f"{step.found.kind}: {mark}" for step in plan.steps for mark in step.remarks)
-    else:
+    elif not plan.tree.closed:
         yield "nothing is left there to be taken over"
     for space in plan.spaces if not done else ():
         verdict = "enough" if space.suffices else "NOT ENOUGH"
@@ -180,6 +180,9 @@ def _as_text(migration: "Migration") -> Iterator[str]:
     yield ""
     yield "For the host's configuration:"
     yield migration.translation.nix.rstrip()
+    yield ""
+    yield "Or for utxoracle.env, without NixOS:"
+    yield migration.translation.env.rstrip()
     yield ""
     if done:
         yield "Done. Check it with utxoracle doctor; then this packs up what is left of the old:"
@@ -257,6 +260,7 @@ def _as_json(migration: "Migration") -> dict[str, Any]:
         },
         "changes": [*CHANGES, *migration.translation.remarks],
         "nix": migration.translation.nix,
+        "env": migration.translation.env,
         "secrets": [str(path) for path in done.secrets] if done else [],
         "archive": archive_command(plan) if done else None,
     }

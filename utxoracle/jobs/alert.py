@@ -282,7 +282,7 @@ def _message(one: Alert, network: str) -> Message:
     if one.ended is not None:
         state, level = "cleared", "info"
         late = "" if one.told else ", and could not be told before"
-        text = f"over after {duration(one.ended - one.since)}{late}: {text}"
+        text = f"over after {duration(max(0.0, one.ended - one.since))}{late}: {text}"
     elif one.condition == Event.TEST:
         state = "test"
     host = socket.gethostname()

@@ -20,6 +20,9 @@ _LOCK_POLL = 0.1
 Context = dict[str, str | int | float | None]
 """Figures of a message, by their names."""
 
+_LATEST = 2**35
+"""Seconds since 1970 UTC: what is later than the year 3000 is no time of an alert."""
+
 
 @dataclass
 class Alert:
@@ -91,6 +94,8 @@ def read_state(folder: Path) -> AlertState:
         content = json.loads(state_file(folder).read_bytes())
         alerts = [Alert(**_checked(Alert, row)) for row in content["alerts"]]
         backup = content["backup"]
+        # The only figures that are no JSON: no receiver could read them.
+        json.dumps(content, allow_nan=False)
         return AlertState(
             alerts={one.condition: one for one in alerts},
             backup=_reading(**backup) if backup else None,
@@ -163,8 +168,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 def _checked(kind: type[Alert], row: dict[str, Any]) -> dict[str, Any]:
     for one in fields(kind):
-        if not isinstance(row[one.name], _KINDS.get(one.name, (str,))):
+        value = row[one.name]
+        if not isinstance(value, _KINDS.get(one.name, (str,))):
             raise ValueError("not an alert")
+        if isinstance(value, str) and not value.isprintable():
+            raise ValueError("not the text of an alert")
+        if isinstance(value, float | int) and not 0 <= value < _LATEST:
+            raise ValueError("not the time of an alert")
     return row
 
 

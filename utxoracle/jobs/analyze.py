@@ -26,6 +26,7 @@ from utxoracle.sources.preference import Sources, state_of
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import NO_RUN, LastRun, file_marks, read_last_run, write_last_run
 from utxoracle.store.lock import run_lock
+from utxoracle.store.mounts import check_mounted
 
 if TYPE_CHECKING:
     from utxoracle.jobs.catch_up import Growth, Work
@@ -61,9 +62,10 @@ def analyze(
         UsageError: A setting can't be used.
         SourceError: All sources failed; what came before is stored.
         DataError: So they did, and blocks were corrupt, or of another chain.
-        StorageError: The folder, the database or the snapshot can't be used, or another run holds
-            the lock.
+        StorageError: The disk is not mounted; the folder, the database or the snapshot can't be
+            used; or another run holds the lock.
     """
+    check_mounted(settings)
     folder = DataFolder(settings.data_folder())
     run = _Run(
         settings,

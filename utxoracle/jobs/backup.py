@@ -11,8 +11,9 @@ from utxoracle.errors import StorageError
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import MODE, Progress, checksum_file, free_name, remove_old
 from utxoracle.store.backups import PREFIX, SUFFIX, BackupFacts, backups_in, checked, copy_checked
-from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner
+from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner, not_there
 from utxoracle.store.lock import backup_lock
+from utxoracle.store.mounts import check_mounted
 
 _REPUBLISH = "move it away, then run utxoracle analyze, which publishes it anew"
 """What to do about a snapshot that isn't good: analyze looks no further than at its length."""
@@ -46,10 +47,11 @@ def backup(settings: Settings, *, progress: Progress | None = None) -> MadeBacku
         progress: Told how many bytes of the work are done.
 
     Raises:
-        StorageError: There is nothing to back up, it can't be written, or it isn't good; or
-            another backup is being made. What was there stays.
+        StorageError: The disk is not mounted, there is nothing to back up, it can't be written, or
+            it isn't good; or another backup is being made. What was there stays.
     """
     started = time.monotonic()
+    check_mounted(settings)
     data = DataFolder(settings.data_folder())
     folder = settings.backup_folder()
     size = _published_size(data)
@@ -65,6 +67,24 @@ def backup(settings: Settings, *, progress: Progress | None = None) -> MadeBacku
         others = [one for one in backups_in(folder) if one.path != path]
         removed = remove_old(path, others, settings, _is_good)
     return MadeBackup(path, facts, time.monotonic() - started, removed)
+
+
+def folder_to_read(settings: Settings) -> Path:
+    """Return the folder of the backups, which may be missing only in a data folder that is there.
+
+    Raises:
+        StorageError: It isn't there: its disk may not be mounted.
+    """
+    folder, data = settings.backup_folder(), settings.data_folder()
+    if settings.backup_dir is not None:
+        check_backup_folder(folder)
+    # Of one that may not be looked at, whoever reads it tells why.
+    elif not os.path.lexists(data) and os.access(data.parent, os.X_OK):
+        raise StorageError(
+            f"{data} is not there, nor are backups in it: mount its disk, or name another folder "
+            "with --from"
+        )
+    return folder
 
 
 def check_backup_folder(folder: Path) -> None:
@@ -89,11 +109,13 @@ def check_backup_folder(folder: Path) -> None:
 
 def _published_size(data: DataFolder) -> int:
     try:
+        if not data.path.exists():
+            raise StorageError(not_there(data.path))
         return data.snapshot.stat().st_size
     except OSError as error:
         raise StorageError(
             f"{data.snapshot} can't be backed up: {error.strerror}; run utxoracle analyze, which "
-            "publishes it, or mount its disk"
+            "publishes it"
         ) from None
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from utxoracle.errors import StorageError
-from utxoracle.jobs.backup import check_backup_folder
+from utxoracle.jobs.backup import folder_to_read
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import BackupFile, Progress, recorded_checksum
 from utxoracle.store.backups import BackupFacts, backups_in, checked, is_of_predecessor
@@ -39,12 +39,10 @@ def backups(
         progress: Told how many bytes are read.
 
     Raises:
-        StorageError: Their folder can't be read, or was named and isn't there.
+        StorageError: Their folder can't be read, or it was named and isn't there, or the data folder
+            isn't.
     """
-    folder = settings.backup_folder()
-    if settings.backup_dir is not None:
-        check_backup_folder(folder)
-    files = backups_in(folder)
+    files = backups_in(folder_to_read(settings))
     total = sum(_size(file) or 0 for file in files)
     listed: list[ListedBackup] = []
     for file in files:

@@ -9,10 +9,11 @@ from pathlib import Path
 from utxoracle.errors import StorageError
 from utxoracle.jobs.alert_state import Alert, AlertState, BackupReading, Context
 from utxoracle.jobs.checks import backups, disk
-from utxoracle.jobs.health import Check, CheckStatus, Health, Stored, health, read_stored
+from utxoracle.jobs.health import Check, CheckStatus, Health, Stored, health, read_stored, run_for_operator
 from utxoracle.jobs.time_limit import within
 from utxoracle.jobs.units import ANALYZE, unit_state
 from utxoracle.settings import Settings
+from utxoracle.sources.answers import printable
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import LastRun, read_last_run
 
@@ -190,10 +191,10 @@ def _difference(price: float | None, exchange_price: float | None) -> float | No
 
 
 def _run(told: Health) -> Check:
-    check, run = told.checks["run"], told.last_run
+    check, run = run_for_operator(told), told.last_run
     if check.status is CheckStatus.WARNING and run and run.exit_code:
-        # One run that failed is the alert of its unit; without units, it may be the next one's.
-        return replace(check, status=CheckStatus.OK)
+        # One run that failed is the alert of its unit, and nothing tells how the next one goes.
+        return _UNKNOWN
     return check
 
 
@@ -230,7 +231,7 @@ def _sources(
     run = told.last_run
     if run is None or not run.sources:
         return
-    names = {f"{SOURCE}{row['name']}": row for row in run.sources}
+    names = {f"{SOURCE}{printable(str(row['name']))}": row for row in run.sources}
     gone = [name for name in alerts if name.startswith(SOURCE) and name not in names]
     for name, row in names.items():
         alone = health(None, None, replace(run, sources=[row]), settings, told.now)

@@ -1,12 +1,13 @@
 """How things are: fresh, in some trouble, or not to be relied upon; and why."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utxoracle.errors import DataError, StorageError
 from utxoracle.jobs.finished_days import finished_days, first_day_start
 from utxoracle.jobs.report import duration
 from utxoracle.jobs.status import chain_state
@@ -32,6 +33,9 @@ _CLOCK_STEP = 60
 """Seconds that a clock may be set back without a word about it."""
 
 NO_SNAPSHOT = "not known without a snapshot"
+
+_LASTING = (DataError.exit_code, StorageError.exit_code)
+"""Exit codes of failures that mostly stay until somebody does something about them."""
 
 _ADVICE = {
     State.BEHIND: "has it stopped?",
@@ -127,6 +131,17 @@ class Health:
             for check in self.checks.values()
             if check.status is status
         ]
+
+
+def run_for_operator(told: Health) -> Check:
+    """Return how the last run went, where a failure that mostly stays is one at once.
+
+    Health itself counts the time without a good run: what is served is as fresh as that.
+    """
+    check, run = told.checks["run"], told.last_run
+    if check.status is CheckStatus.WARNING and run and run.exit_code in _LASTING:
+        return replace(check, status=CheckStatus.ERROR)
+    return check
 
 
 def unseen(path: Path, error: OSError) -> Check:

@@ -3,6 +3,7 @@
 from utxoracle.bitcoin.network import Network
 from utxoracle.settings import Settings
 from utxoracle.store.folder import DataFolder
+from utxoracle.store.mounts import check_mounted
 
 
 def init_db(settings: Settings, network: Network) -> tuple[DataFolder, bool]:
@@ -12,9 +13,11 @@ def init_db(settings: Settings, network: Network) -> tuple[DataFolder, bool]:
 
     Raises:
         UsageError: There is no home folder to make it in.
-        StorageError: The folder can't be written, or holds something else.
+        StorageError: Its disk is not mounted, or the folder can't be written, or holds something
+            else.
     """
     from utxoracle.store.database import create_database
 
+    check_mounted(settings)
     folder = DataFolder(settings.data_folder())
     return folder, create_database(folder, network)

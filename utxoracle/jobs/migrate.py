@@ -18,6 +18,7 @@ from utxoracle.jobs.migration.installed import installed
 from utxoracle.jobs.migration.journal import Journal
 from utxoracle.jobs.migration.kinds import Kind
 from utxoracle.jobs.migration.layout import DATA, ours
+from utxoracle.jobs.migration.measure import is_allowed
 from utxoracle.jobs.migration.old_prices import OldPrices, read_old_prices
 from utxoracle.jobs.migration.old_rows import import_old_rows
 from utxoracle.jobs.migration.plan import Plan, make_plan
@@ -25,6 +26,7 @@ from utxoracle.jobs.migration.secret_files import write_secrets
 from utxoracle.jobs.migration.transfer import NOTE, leave_note, make_folder, transfer
 from utxoracle.jobs.migration.tree import find_tree
 from utxoracle.settings import Settings
+from utxoracle.store.mounts import check_mounted
 
 if TYPE_CHECKING:
     from utxoracle.store.predecessor import Imported
@@ -105,7 +107,7 @@ def migrate(
 
     Raises:
         UsageError: There is no such folder, nothing in it is known, or there is a choice to make.
-        StorageError: Something is in the way, or a file can't be read or written.
+        StorageError: Something is in the way, or a file can't be looked at, read or written.
     """
     base = _checked_base(base.resolve(), settings)
     planned = partial(
@@ -136,8 +138,8 @@ def _planned(
     always_copy: bool,
     machine: Path,
 ) -> Migration:
-    find = partial(find_tree, root, chosen=chosen, ours=ours(base), machine=machine)
     try:
+        find = partial(find_tree, root, chosen=chosen, ours=ours(base), machine=machine)
         tree = find(also=also)
         uids = [one.path.stat().st_uid for one in tree.found if one.kind is Kind.MYSQL]
         # No container is root: such a folder has to be given away.
@@ -145,7 +147,9 @@ def _planned(
         translation = translate(tree.settings, base=base, db_uid=uid)
         if named := [path for path in translation.databases if path.is_file()]:
             tree = find(also=(*also, *named))
-        if not tree.found and not tree.closed and not (root / NOTE).exists():
+        if tree.closed and not tree.found:
+            raise _closed(tree.closed[0])
+        if not tree.found and not (root / NOTE).exists():
             raise UsageError(
                 f"{root} holds nothing that is known: name the folder with mempool/ and "
                 "utxoracle/, that of a compose stack, or that of the price job"
@@ -153,6 +157,11 @@ def _planned(
         plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
         prices = read_old_prices(plan)
         obstacles = in_use(tree.places) + installed(tree.places, machine)
+    except PermissionError as error:
+        path = Path(error.filename or root)
+        raise _closed(
+            next((part for part in path.parents[::-1] if not is_allowed(part, os.X_OK)), path)
+        ) from None
     except OSError as error:
         raise StorageError(
             f"{error.filename or root} can't be looked at: {error.strerror}; see that its disk is "
@@ -185,10 +194,12 @@ def _done(migration: Migration, settings: Settings, network: Network, progress: 
     return Done(imported, secrets)
 
 
+def _closed(path: Path) -> StorageError:
+    return StorageError(f"{path} can't be looked into by this user: run it as root")
+
+
 def _checked_base(base: Path, settings: Settings) -> Path:
-    mount_point = settings.mount_point
-    if mount_point not in (None, "none") and not Path(mount_point).is_mount():
-        raise StorageError(f"no disk is mounted at {mount_point}: mount it")
+    check_mounted(settings)
     if not base.is_dir():
         raise UsageError(f"there is no folder {base} to take it to: mount its disk, or make it")
     return base

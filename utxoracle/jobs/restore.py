@@ -8,12 +8,13 @@ from pathlib import Path
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError
-from utxoracle.jobs.backup import check_backup_folder
-from utxoracle.settings import Settings, variable_of
+from utxoracle.jobs.backup import folder_to_read
+from utxoracle.settings import Settings
 from utxoracle.store.backup_files import Progress
 from utxoracle.store.backups import BackupFacts, backups_in, checked, copy_checked
 from utxoracle.store.folder import DataFolder, check_free, make_folder
 from utxoracle.store.lock import database_lock, run_lock
+from utxoracle.store.mounts import check_mounted
 
 LATEST = "latest"
 
@@ -62,18 +63,20 @@ def restore(
         progress: Told how many bytes of a step are done.
 
     Raises:
-        StorageError: The backup isn't good or of another network, a run holds the lock or
-            another program the database, or something can't be written. The database stays as it is, or is kept as `replaced` of
-            its folder says; to restore once more puts that in order.
+        StorageError: The backup isn't good or of another network, a run holds the lock or another
+            program the database, or something can't be written. The database stays as it is, or is
+            kept as `replaced` of its folder says; to restore once more puts that in order.
     """
     from utxoracle.store.database import check_network
 
+    if not dry_run:
+        check_mounted(settings)
     path, facts, passed_over = _chosen(
         settings, which, without_checksum=without_checksum, progress=progress
     )
     check_network(path, facts.network, network)
     folder = DataFolder(settings.data_folder())
-    kept = None if dry_run else _put(settings, folder, path, facts, progress)
+    kept = None if dry_run else _put(folder, path, facts, progress)
     return Restored(path, facts, passed_over, folder.database, kept, dry_run)
 
 
@@ -81,15 +84,13 @@ def _chosen(
     settings: Settings, which: str, *, without_checksum: bool, progress: Progress | None
 ) -> tuple[Path, BackupFacts, tuple[str, ...]]:
     """Return the backup that is meant, what is in it, and why newer ones were passed over."""
-    folder = settings.backup_folder()
     day = _day(which)
     if which != LATEST and day is None:
         path = Path(which)
         if path.name == which and not os.path.lexists(path):
-            path = folder / which
+            path = settings.backup_folder() / which
         return path, checked(path, without_checksum=without_checksum, progress=progress), ()
-    if settings.backup_dir is not None:
-        check_backup_folder(folder)
+    folder = folder_to_read(settings)
     passed_over: list[str] = []
     for backup in backups_in(folder):
         if day in (None, backup.day):
@@ -116,15 +117,10 @@ def _day(which: str) -> date | None:
 
 
 def _put(
-    settings: Settings,
-    folder: DataFolder,
-    path: Path,
-    facts: BackupFacts,
-    progress: Progress | None,
+    folder: DataFolder, path: Path, facts: BackupFacts, progress: Progress | None
 ) -> Path | None:
     from utxoracle.store.replacement import replace_database
 
-    _check_mounted(settings)
     make_folder(folder.path)
     folder.check()
     # Whoever has the database open would write its next commits beside the restored one.
@@ -140,12 +136,3 @@ def _put(
                 folder.remove_left_overs()
         make_folder(folder.scans)
     return kept
-
-
-def _check_mounted(settings: Settings) -> None:
-    """Refuse to make a data folder on the root disk while its own one is not mounted."""
-    mount_point = settings.mount_point
-    if mount_point and mount_point != "none" and not os.path.ismount(mount_point):
-        raise StorageError(
-            f"{mount_point} is not mounted: mount it, or see {variable_of('mount_point')}"
-        )

@@ -17,6 +17,7 @@ from utxoracle.store.backup_files import (
     read_through,
     recorded_checksum,
 )
+from utxoracle.store.folder import BEFORE_RESTORE, log_of
 
 if TYPE_CHECKING:
     from utxoracle.store.connection import Connection
@@ -120,7 +121,8 @@ def copy_checked(
 ) -> BackupFacts:
     """Copy a database that is closed, reach the disk, read the copy back, and return what is in it.
 
-    All is read from one open file: another one may take the name meanwhile.
+    All is read from one open file: another one may take the name meanwhile. The log of one that a
+    restore kept is copied with it, and the facts are of both.
 
     Args:
         source: The file.
@@ -139,6 +141,8 @@ def copy_checked(
 
     try:
         digest = _copy(source, target, told)
+        if is_replaced(source) and log_of(source).exists():
+            _copy(log_of(source), log_of(target), None)
     except OSError as error:
         raise StorageError(
             f"can't copy {source} to {target.parent}: {error.strerror}; check the file, the folder "
@@ -156,6 +160,11 @@ def copy_checked(
     except StorageError as error:
         # The copy is as its original is, which is what people know.
         raise StorageError(str(error).replace(str(target), str(source))) from None
+
+
+def is_replaced(path: Path) -> bool:
+    """Tell whether a file is a database that a restore kept, whose last commits are in its log."""
+    return BEFORE_RESTORE in path.name and recorded_checksum(path) is None
 
 
 def is_of_predecessor(path: Path) -> bool:
@@ -178,16 +187,16 @@ def _check_file(path: Path) -> None:
         raise StorageError(f"{path} can't be read: {error.strerror}; check its owner") from None
     if not size:
         raise StorageError(f"{path} is empty: use another backup")
-    wal = path.with_name(f"{path.name}.wal")
-    if wal.exists():
+    log = log_of(path)
+    if log.exists() and not is_replaced(path):
         # DuckDB would read it together with the file, which nothing vouches for.
         raise StorageError(
-            f"{wal} beside the backup shows that somebody wrote to it: use another backup, or "
+            f"{log} beside the backup shows that somebody wrote to it: use another backup, or "
             "move that log away"
         )
 
 
-def _copy(source: Path, target: Path, progress: Progress) -> str:
+def _copy(source: Path, target: Path, progress: Progress | None) -> str:
     """Copy a file to the disk, and return the checksum of what was read."""
     with source.open("rb") as file, target.open("xb") as copy:
         os.fchmod(copy.fileno(), MODE)

@@ -13,7 +13,7 @@ from utxoracle.errors import StorageError
 from utxoracle.settings import variable_of
 from utxoracle.store.batches import store_batch
 from utxoracle.store.connection import Connection, Remedy
-from utxoracle.store.folder import DataFolder, make_folder
+from utxoracle.store.folder import DataFolder, make_folder, not_there
 from utxoracle.store.lock import run_lock
 from utxoracle.store.predecessor import Imported, PredecessorRow, store_predecessor
 from utxoracle.store.queries import Reader
@@ -45,10 +45,7 @@ class Database:
         """
         if not folder.database.exists():
             _tell_of_interrupted_restore(folder)
-            raise StorageError(
-                f"{folder.database} is not there, not initialised: run utxoracle init-db, or "
-                "mount its disk"
-            )
+            raise StorageError(not_there(folder.database))
         has_log = folder.wal.exists()
         connection = Connection.open(folder.database, _recovery(folder))
         try:
@@ -252,9 +249,11 @@ def _recovery(folder: DataFolder) -> Remedy:
     """Return what says how to go on without a database that can't be used."""
 
     def advice() -> str:
-        away = f"move it{' and its .wal' if folder.wal.exists() else ''} away, then "
         if folder.snapshot.exists():
-            return f"{away}cp {folder.snapshot} {folder.database}"
-        return f"{away}put a backup in its place, or run utxoracle init-db"
+            other = f"utxoracle restore {folder.snapshot} --without-checksum"
+        else:
+            away = f"it{' and its .wal' if folder.wal.exists() else ''}"
+            other = f"move {away} away and run utxoracle init-db"
+        return f"run utxoracle restore latest, or where there is no backup {other}"
 
     return advice

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utxoracle.sources.days import DAY
-from utxoracle.store import columns
+from utxoracle.store import columns, predecessor
 from utxoracle.store.columns import Columns, timestamp
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.series import NOON, Column, Extent, TextRow, rfc3339_sql
@@ -59,18 +59,7 @@ DAILY = Dataset("daily", "daily_prices", columns.DAYS, moment=NOON, key="date")
 PREDECESSOR = Dataset(
     "predecessor",
     "predecessor_prices",
-    {
-        "date": "DATE",
-        "origin": "TEXT",
-        "exchange_price": "DECIMAL(12, 2)",
-        "utxoracle_price": "DECIMAL(12, 2)",
-        "price_difference": "DECIMAL(12, 2)",
-        "avg_pct_diff": "DECIMAL(6, 2)",
-        "confidence": "DECIMAL(5, 4)",
-        "tx_count": "INTEGER",
-        "is_valid": "BOOLEAN",
-        "created_at": _LOCAL_TIME,
-    },
+    predecessor.PREDECESSOR | {"created_at": _LOCAL_TIME},
     moment=NOON,
     key="origin",
 )

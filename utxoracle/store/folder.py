@@ -17,6 +17,11 @@ BEFORE_RESTORE = "before-restore-"
 """What stands between the name of a database that was replaced and the moment when it was."""
 
 
+def log_of(database: Path) -> Path:
+    """Return where DuckDB's log stands of commits that a database itself doesn't hold yet."""
+    return database.with_name(f"{database.name}.wal")
+
+
 @dataclass(frozen=True)
 class DataFolder:
     """The folder that holds everything that is stored.
@@ -35,7 +40,7 @@ class DataFolder:
     @property
     def wal(self) -> Path:
         """DuckDB's log of commits that the database itself doesn't hold yet."""
-        return self.path / "utxoracle_cache.db.wal"
+        return log_of(self.database)
 
     @property
     def snapshot(self) -> Path:
@@ -86,9 +91,7 @@ class DataFolder:
         """
         try:
             if not self.path.exists():
-                raise StorageError(
-                    f"{self.path} is not there; run utxoracle init-db, or mount its disk"
-                )
+                raise StorageError(not_there(self.path))
             if not self.path.is_dir():
                 raise StorageError(f"{self.path} is not a folder; choose another name")
             for path in (self.path, self.database, self.wal):
@@ -134,6 +137,14 @@ class DataFolder:
             raise StorageError(
                 f"can't remove old files in {self.path}: {error.strerror}; check its owner"
             ) from None
+
+
+def not_there(path: Path) -> str:
+    """Return the message that the data folder, or a file of it, is gone or was never made."""
+    return (
+        f"{path} is not there: mount its disk, run utxoracle restore latest, or utxoracle init-db "
+        "where there is no backup"
+    )
 
 
 def make_folder(path: Path) -> None:

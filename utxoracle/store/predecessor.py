@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from utxoracle.store.columns import Columns
-from utxoracle.store.connection import Connection
+
+if TYPE_CHECKING:
+    from utxoracle.store.connection import Connection
 
 _SEPARATOR = "\x1f"
 
@@ -68,7 +71,7 @@ class Imported:
     unchanged: int = 0
 
 
-def predecessor_rows(connection: Connection) -> list[PredecessorRow]:
+def predecessor_rows(connection: "Connection") -> list[PredecessorRow]:
     """Return the stored rows, ascending by date and origin."""
     rows = connection.query(
         f"SELECT {', '.join(PREDECESSOR)} FROM predecessor_prices "  # noqa: S608
@@ -77,7 +80,7 @@ def predecessor_rows(connection: Connection) -> list[PredecessorRow]:
     return [PredecessorRow(*row) for row in rows]
 
 
-def store_predecessor(connection: Connection, rows: Sequence[PredecessorRow]) -> Imported:
+def store_predecessor(connection: "Connection", rows: Sequence[PredecessorRow]) -> Imported:
     """Store rows, one for each day and origin, within a transaction of the caller.
 
     Raises:
@@ -94,7 +97,7 @@ def store_predecessor(connection: Connection, rows: Sequence[PredecessorRow]) ->
     return Imported(new, changed=len(other) - new, unchanged=len(wanted) - len(other))
 
 
-def _replace(connection: Connection, rows: Sequence[PredecessorRow]) -> None:
+def _replace(connection: "Connection", rows: Sequence[PredecessorRow]) -> None:
     # One text for each column: DuckDB 1.5 takes 0.08 ms for every bound value, also in a list.
     texts = [
         _SEPARATOR.join(map(_text, column)) for column in zip(*map(astuple, rows), strict=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.store.connection import Connection
-from utxoracle.store.folder import BEFORE_RESTORE, DataFolder
+from utxoracle.store.folder import BEFORE_RESTORE, DataFolder, log_of
 from utxoracle.store.queries import Reader
 from utxoracle.store.schema import migrate
 from utxoracle.store.snapshot import publish, published_revision
@@ -73,7 +73,7 @@ def _keep(folder: DataFolder) -> Path | None:
     else:
         return None
     if has_log:
-        folder.wal.rename(_log_of(kept))
+        folder.wal.rename(log_of(kept))
     return kept
 
 
@@ -83,7 +83,7 @@ def _owner_of_log(folder: DataFolder) -> Path | None:
     written = datetime.fromtimestamp(folder.wal.stat().st_mtime, UTC)
     # A log that was written later is of a database that came after it.
     is_owner = newest and newest[0] >= _kept_name(folder, written)
-    return newest[0] if is_owner and not _log_of(newest[0]).exists() else None
+    return newest[0] if is_owner and not log_of(newest[0]).exists() else None
 
 
 def _free_name(folder: DataFolder) -> Path:
@@ -91,10 +91,6 @@ def _free_name(folder: DataFolder) -> Path:
     while os.path.lexists(kept := _kept_name(folder, moment)):
         moment += timedelta(seconds=1)
     return kept
-
-
-def _log_of(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
 
 
 def _kept_name(folder: DataFolder, moment: datetime) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.store.connection import Connection
-from utxoracle.store.folder import DataFolder
+from utxoracle.store.folder import DataFolder, not_there
 from utxoracle.store.queries import Reader
 from utxoracle.store.schema import known_version
 
@@ -149,12 +149,12 @@ class Snapshot:
             status = self._path.stat()
         except FileNotFoundError:
             self.close()
-            remedy = (
-                f"run utxoracle analyze, which publishes {self._folder.database} again"
+            raise StorageError(
+                f"{self._path} is not there: run utxoracle analyze, which publishes "
+                f"{self._folder.database} again"
                 if self._folder.database.exists()
-                else "run utxoracle init-db where nothing is initialised yet, or mount its disk"
-            )
-            raise StorageError(f"{self._path} is not there: {remedy}") from None
+                else not_there(self._path)
+            ) from None
         except OSError as error:
             self.close()
             raise StorageError(

@@ -12,7 +12,7 @@ from tests.filled import fill
 from tests.unit.jobs.receiving import Receiver
 from utxoracle.errors import DeliveryError, StorageError, UsageError
 from utxoracle.jobs.alert import Event, alert
-from utxoracle.jobs.alert_state import read_state, state_file
+from utxoracle.jobs.alert_state import read_state, state_file, write_state
 from utxoracle.jobs.backup import backup
 from utxoracle.settings import Settings
 from utxoracle.store.folder import DataFolder
@@ -303,6 +303,27 @@ def test_wrong_settings_are_a_condition(settings, receiver):
     assert receiver.told == [("raised", "settings")]
     alert(Event.CHECK, settings)
     assert receiver.told == [*BOTH, ("cleared", "settings")]
+
+
+def test_a_clock_that_was_set_back_makes_no_length_of_time_below_nothing(
+    settings, receiver, memory
+):
+    alert(Event.CHECK, settings)
+    state = read_state(memory)
+    state.alerts["backup"].since += 1e6
+    write_state(memory, state)
+    backup(settings)
+    ((message, _),) = alert(Event.CHECK, settings).sent
+    assert message["message"].startswith("over after 0 min: ")
+
+
+def test_a_source_whose_name_can_not_be_shown_is_told_once(settings, receiver, memory, caplog):
+    folder = DataFolder(settings.data_dir)
+    sources = [{"name": "mempool \udcff", "state": "unreachable", "height": None}]
+    write_last_run(folder, replace(read_last_run(folder), sources=sources))
+    assert len(alert(Event.CHECK, settings).sent) == 3
+    assert alert(Event.CHECK, settings).sent == []
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("content", [b"junk", b"", b'{"alerts": [{}]}'])

@@ -82,6 +82,13 @@ def changed(**others) -> bytes:
         changed(context=[]),
         changed(level=3),
         changed(extra=1),
+        changed(since=1e300),
+        changed(since=float("nan")),
+        changed(ended=float("inf")),
+        changed(ended=-1e18),
+        changed(message="\ud800"),
+        changed(condition="two\nlines"),
+        changed(context={"price": float("nan")}),
     ],
 )
 def test_what_is_no_state_is_refused(content, tmp_path):

@@ -42,6 +42,16 @@ database.commit(batch(int(sys.argv[2]), int(sys.argv[2])))
 os._exit(0)
 """
 
+HOLD_OPEN = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1])
+connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+print("open", flush=True)
+sys.stdin.readline()
+connection.execute("CREATE TABLE notes (text TEXT)")
+"""
+"""Commits to a database when it is told to, and leaves that in its log."""
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user, or mount")
 
 
@@ -244,10 +254,49 @@ def test_one_without_a_checksum_is_taken_only_where_that_is_asked_for(data, sett
     assert_restored(data, [NEW])
 
 
-def test_what_a_restore_replaced_can_be_restored(data, settings):
+@pytest.mark.parametrize("has_log", [False, True])
+def test_what_a_restore_replaced_can_be_restored_with_its_log(data, settings, log, has_log):
+    if has_log:
+        shutil.copy(log, data.wal)
     kept = restored(settings).kept
-    restored(settings, str(kept), without_checksum=True)
-    assert top_of(data.snapshot) == NEW
+    assert kept.with_name(f"{kept.name}.wal").exists() == has_log
+    done = restored(settings, str(kept), without_checksum=True)
+    newest = NEW + has_log
+    assert done.facts.counts.last_height == newest
+    assert [top_of(path) for path in data.replaced] == [newest, OLD]
+    assert top_of(data.database) == top_of(data.snapshot) == newest
+    assert data.snapshot.read_bytes() == data.database.read_bytes()
+    assert not data.wal.exists()
+    assert not list(data.path.glob(".*"))
+
+
+def test_a_log_beside_a_backup_that_has_a_checksum_is_refused_whatever_its_name(
+    settings, saved, tmp_path
+):
+    named = record(shutil.copy(saved, tmp_path / "utxoracle_cache.db.before-restore-20251123.db"))
+    named.with_name(f"{named.name}.wal").touch()
+    assert "somebody wrote to it" in refusal(settings, str(named))
+
+
+def test_a_database_that_another_program_has_open_stays(data, settings):
+    """Its next commit would create a log beside the restored one."""
+    command = [sys.executable, "-c", HOLD_OPEN, str(data.database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"open\n"
+        assert f"{data.database} is in use by another program: close it" in refusal(settings)
+        holder.communicate(b"go on\n")
+        assert holder.returncode == 0
+    assert data.wal.exists()
+    restored(settings)
+    assert_restored(data, [NEW])
+
+
+def test_no_other_program_can_open_the_database_until_it_is_replaced(data, appliance):
+    with (
+        appliance.halted("os.rename utxoracle_cache.db", "restore", "latest") as pid,
+        pytest.raises(duckdb.IOException, match=f"lock.*{pid}"),
+    ):
+        duckdb.connect(str(data.database))
 
 
 def test_a_dry_run_changes_nothing_and_needs_no_lock(data, settings, saved):

@@ -22,17 +22,17 @@ def kept_backups(settings: Settings, now: float) -> Check:
     newest = last_backup(settings, now)
     if newest.status is not CheckStatus.OK:
         return newest
-    told, status = newest.detail, newest.status
+    told = newest.detail
     folder, data = settings.backup_folder(), settings.data_folder()
     if dump := next(iter(mempool_backups_in(folder)), None):
         told += f"; the newest dump of MariaDB is {duration(max(0.0, now - dump.made))} old"
     if data.exists() and folder.stat().st_dev == data.stat().st_dev:
-        status = CheckStatus.WARNING
-        told += (
-            f"; {folder} is on the disk of the data, and a dead disk takes both: set "
-            f"{variable_of('backup_dir')} to a folder on another disk, or name one by --to"
+        return Check(
+            CheckStatus.WARNING,
+            f"{told}; {folder} is on the disk of the data, and a dead disk takes both: set "
+            f"{variable_of('backup_dir')} to a folder on another disk, or name one by --to",
         )
-    return Check(status, told)
+    return Check(CheckStatus.OK, told)
 
 
 def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check:

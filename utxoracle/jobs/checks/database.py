@@ -6,7 +6,7 @@ What can't be looked at raises OSError.
 from pathlib import Path
 
 from utxoracle.jobs.health import Check, CheckStatus
-from utxoracle.store.folder import DataFolder
+from utxoracle.store.folder import DataFolder, not_there
 
 _HEADERS = 3 * 4096
 """Bytes in front of the first page: DuckDB writes one of these headers with every checkpoint."""
@@ -23,11 +23,7 @@ def database(folder: DataFolder) -> Check:
             head = file.read(_HEADERS)
         has_log = folder.wal.exists()
     except FileNotFoundError:
-        return Check(
-            CheckStatus.ERROR,
-            f"{folder.database} is not there: mount its disk, run utxoracle restore latest, or "
-            "utxoracle init-db where nothing is initialised yet",
-        )
+        return Check(CheckStatus.ERROR, not_there(folder.database))
     place, magic = _MAGIC
     if len(head) < _HEADERS or head[place] != magic:
         return Check(
@@ -50,6 +46,7 @@ def published(folder: DataFolder) -> Check:
     try:
         before = _marks(folder)
         differing = _first_difference(folder.database, folder.snapshot)
+        has_log = folder.wal.exists()
         is_busy = _is_locked(folder.lock) or _marks(folder) != before
     except FileNotFoundError as error:
         return Check(CheckStatus.UNKNOWN, f"not known, since {error.filename} is not there")
@@ -57,16 +54,21 @@ def published(folder: DataFolder) -> Check:
         return Check(CheckStatus.OK, "the snapshot is a copy of the database as it is now")
     if is_busy:
         return Check(CheckStatus.UNKNOWN, "a run is going on: look again when it has ended")
+    if has_log:
+        return Check(
+            CheckStatus.WARNING,
+            "a run was killed before it published: run utxoracle analyze, which puts it in order",
+        )
     if differing == 0:
         return Check(
             CheckStatus.ERROR,
             "the snapshot is not of what the database holds now: run utxoracle analyze, which "
-            "publishes it",
+            "publishes it; if that fails, run utxoracle restore latest",
         )
     return Check(
-        CheckStatus.WARNING,
-        f"database and snapshot differ behind byte {differing:,}: a killed run may leave that; if "
-        "it stays so after the next block, run utxoracle restore latest",
+        CheckStatus.ERROR,
+        f"database and snapshot are of one state, but differ behind byte {differing:,}: one of "
+        "them is damaged; run utxoracle restore latest",
     )
 
 

@@ -1,7 +1,6 @@
 """The disk of the data folder: whether it is there, the one that is meant, and how full it is."""
 
 import os
-import re
 import shutil
 from contextlib import suppress
 from itertools import islice
@@ -11,18 +10,13 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.health import Check, CheckStatus, unseen
 from utxoracle.jobs.report import size
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.folder import DataFolder
-
-ROOT_IS_MEANT = "none"
-"""What is set as the mount point where the root disk is meant to hold the data."""
+from utxoracle.store.folder import DataFolder, not_there
+from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted, mount_points
 
 MOST_FILES = 10_000
 """Files that are looked at in a folder."""
 
 _ROOT = Path("/")
-_MOUNTS = Path("/proc/self/mountinfo")
-_ESCAPED = re.compile(rb"\\([0-7]{3})")
-
 _MOUNT_POINT = variable_of("mount_point")
 
 
@@ -30,12 +24,14 @@ def mount(settings: Settings) -> Check:
     """Check that the data folder is there, and on the disk that is meant to hold it."""
     folder = settings.data_folder()
     try:
-        mounts = _mount_points()
-        trouble = _trouble_with_mount(folder, settings.mount_point, mounts)
-        if trouble:
+        check_mounted(settings)
+        if trouble := _trouble_with_mount(folder, settings.mount_point):
             return Check(CheckStatus.ERROR, trouble)
         is_root = folder.stat().st_dev == _ROOT.stat().st_dev
         real = Path(os.path.realpath(folder))
+        mounts = mount_points()
+    except StorageError as error:
+        return Check(CheckStatus.ERROR, str(error))
     except OSError as error:
         return unseen(folder, error)
     if is_root and settings.mount_point is None:
@@ -113,22 +109,17 @@ def _size_of(folder: Path) -> int:
     return found
 
 
-def _trouble_with_mount(folder: Path, mount_point: str | None, mounts: set[Path]) -> str | None:
+def _trouble_with_mount(folder: Path, mount_point: str | None) -> str | None:
     """Say why the data folder is not there, or not on the disk that must hold it, with advice.
 
     Raises:
         OSError: It can't be looked at.
     """
     point = None if mount_point in (None, ROOT_IS_MEANT) else Path(mount_point or "")
-    if point and Path(os.path.realpath(point)) not in mounts:
-        return f"no disk is mounted at {point}: mount it, or correct {_MOUNT_POINT}"
     try:
         device = folder.stat().st_dev
     except (FileNotFoundError, NotADirectoryError):
-        return (
-            f"{folder} is not there: mount its disk, or run utxoracle init-db where nothing is "
-            "initialised yet"
-        )
+        return not_there(folder)
     if point and not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(point)):
         return (
             f"{folder} is not on the disk mounted at {point}: set {variable_of('data_dir')} to a "
@@ -142,16 +133,3 @@ def _trouble_with_mount(folder: Path, mount_point: str | None, mounts: set[Path]
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return f"the disk of {folder} is mounted read-only: see dmesg, then mount it writable"
     return None
-
-
-def _mount_points() -> set[Path]:
-    """Return where something is mounted, as the kernel tells it to this process.
-
-    Device numbers would not tell: a bind mount has those of its source, and a btrfs subvolume has
-    one of its own though nothing is mounted there.
-    """
-    rows = (line.split(b" ") for line in _MOUNTS.read_bytes().splitlines())
-    return {
-        Path(os.fsdecode(_ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), row[4])))
-        for row in rows
-    }

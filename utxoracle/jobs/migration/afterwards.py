@@ -29,7 +29,8 @@ def archive_command(plan: Plan) -> str:
     words += [f"--exclude={_member(path, root)[1]}" for path in kept]
     for folder in folders:
         words += ["-C", *map(str, _member(folder, root))]
-    return shlex.join(words)
+    # Everyone may not read what a .env in it holds.
+    return f"(umask 077; {shlex.join(words)})"
 
 
 def _member(path: Path, root: Path) -> tuple[Path, Path]:

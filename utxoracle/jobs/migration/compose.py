@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utxoracle.jobs.migration.compose_lines import read_compose
+from utxoracle.jobs.migration.env_text import env_lines
+from utxoracle.jobs.migration.layout import DATA
 from utxoracle.jobs.migration.nix_text import Value, definition
 from utxoracle.jobs.migration.old_names import (
     BACKEND_PORT,
@@ -70,6 +72,7 @@ class Translation:
 
     Attributes:
         nix: Lines to paste into a host's configuration; nothing secret.
+        env: The same for utxoracle.env, as far as it is of utxoracle itself.
         remarks: What to know, one line each, nothing secret: names that never had an effect, what
             changes, what isn't understood.
         secrets: What must not stand there, to be written by `write_secrets`.
@@ -77,6 +80,7 @@ class Translation:
     """
 
     nix: str
+    env: str
     remarks: list[str]
     secrets: list[Secret]
     databases: list[Path]
@@ -109,6 +113,7 @@ def translate(files: Iterable[Path], *, base: Path, db_uid: int | None = None) -
             compose = read_compose(path, known.get(path.parent, {}))
             work.remarks += compose.remarks
             work.take_all(compose.settings, path.parent)
+            work.used |= compose.used
             for port in compose.ports:
                 work.take_port(port)
     if db_uid not in (None, _IMAGE_UID):
@@ -122,6 +127,8 @@ class _Translating:
     def __init__(self, base: Path) -> None:
         self.options: dict[OptionPath, Value] = {}
         self.remarks: list[str] = []
+        # Names of .env files whose values were taken as those of others.
+        self.used: set[str] = set()
         self._base = base
         self._secrets: dict[str, bytes] = {}
         self._databases: dict[Path, None] = {}
@@ -151,13 +158,14 @@ class _Translating:
     def done(self) -> Translation:
         """Return all of it."""
         self._check_node()
-        if self._unknown:
-            self.remarks.append(f"not known here, so not translated: {', '.join(self._unknown)}")
+        if unknown := [name for name in self._unknown if name not in self.used]:
+            self.remarks.append(f"not known here, so not translated: {', '.join(unknown)}")
         self.options |= {("enable",): True, ("storage", "base"): str(self._base)}
         said = [(path, one) for path, one in self.options.items() if _DEFAULTS.get(path) != one]
         ordered = dict(sorted(said, key=lambda option: _ORDER.index(option[0][0])))
         return Translation(
             definition("services.utxoracle", ordered),
+            env_lines(self.options, self._base / DATA),
             [*dict.fromkeys(self.remarks), *CHANGES],
             [Secret(file, data) for file, data in self._secrets.items()],
             [*self._databases],

@@ -12,6 +12,7 @@ from utxoracle.jobs.migration.old_settings import (
     Setting,
     expanded,
     lines_of,
+    names_in,
     unquoted,
 )
 
@@ -49,11 +50,13 @@ class ComposeFile:
         settings: The environment of all services.
         ports: The ports that they had on the machine.
         remarks: What isn't understood, one line each.
+        used: Names of the .env file that values of these were put together from.
     """
 
     settings: list[Setting] = field(default_factory=list)
     ports: list[Port] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
 
 
 def read_compose(path: Path, known: Mapping[str, str]) -> ComposeFile:
@@ -85,6 +88,7 @@ class _Reading:
         self._ports: list[tuple[str, Port]] = []
         self._images: dict[str, str] = {}
         self._with_flags: list[str] = []
+        self._used: set[str] = set()
 
     def take(self, place: str, indentation: int, body: str) -> None:
         """Read one line."""
@@ -119,6 +123,7 @@ class _Reading:
             [replace(one, role=self._role(service)) for service, one in self._settings],
             [replace(one, role=self._role(service)) for service, one in self._ports],
             self.remarks,
+            self._used,
         )
 
     def _role(self, service: str) -> Role | None:
@@ -166,14 +171,18 @@ class _Reading:
 
     def _value(self, name: str, value: str | None) -> str:
         if value is not None:
-            return expanded(value, self._known)
+            return self._expanded(value)
         if name in self._known:
             return self._known[name]
         raise NotUnderstood("it has no value here, and none in a file beside it")
 
+    def _expanded(self, value: str) -> str:
+        self._used |= names_in(value)
+        return expanded(value, self._known)
+
     def _port(self, place: str, service: str, item: re.Match[str] | None) -> None:
         try:
-            text = expanded(_scalar(item[1]), self._known) if item else ""
+            text = self._expanded(_scalar(item[1])) if item else ""
             if not (match := _PORT.fullmatch(text)):
                 raise NotUnderstood("it isn't PORT:PORT")
         except NotUnderstood as error:

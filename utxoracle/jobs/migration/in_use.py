@@ -14,6 +14,12 @@ from pathlib import Path
 _PROC = Path("/proc")
 _SECONDS = 30
 
+_NAMED = 5
+"""Processes that are named at most: an ordinary user can't look into hundreds."""
+
+_KERNEL_THREAD = 0x0020_0000
+"""A flag of the kernel, PF_KTHREAD."""
+
 _CONTAINER = re.compile(r"(docker|libpod)[-/]([0-9a-f]{64})")
 _SERVICE = re.compile(r"/([^/\n]+\.service)$", re.MULTILINE)
 _USER_MANAGER = re.compile(r"/user@([0-9]+)\.service/")
@@ -58,8 +64,10 @@ def in_use(places: Collection[Path]) -> Obstacles:
         if pid not in processes
     ]
     if hidden:
+        named = ", ".join(hidden[:_NAMED])
+        others = f" and {len(hidden) - _NAMED:,} more" if len(hidden) > _NAMED else ""
         advice = "" if os.geteuid() == 0 else ": run it as root to be sure"
-        obstacles.unknown.append(f"processes that can't be looked into: {hidden}{advice}")
+        obstacles.unknown.append(f"processes that can't be looked into: {named}{others}{advice}")
     for program in filter(shutil.which, ("podman", "docker")):
         obstacles += _containers(program, places)
     return obstacles
@@ -79,10 +87,10 @@ def _files_of(places: Collection[Path]) -> dict[Key, Path]:
     return files
 
 
-def _processes(files: Mapping[Key, Path]) -> tuple[dict[int, str], int]:
-    """Return how each process that uses `files` does so, and how many can't be looked into."""
+def _processes(files: Mapping[Key, Path]) -> tuple[dict[int, str], list[str]]:
+    """Return how each process that uses `files` does so, and those that can't be looked into."""
     using: dict[int, str] = {}
-    hidden = 0
+    hidden: list[str] = []
     ancestors = {*_ancestors()}
     for folder in _PROC.iterdir():
         if not folder.name.isdecimal() or folder.name == str(os.getpid()):
@@ -90,7 +98,7 @@ def _processes(files: Mapping[Key, Path]) -> tuple[dict[int, str], int]:
         try:
             use = _use(folder, files, ignores_cwd=int(folder.name) in ancestors)
         except PermissionError:
-            hidden += 1
+            hidden += _hidden(folder)
         except OSError:
             # It has ended.
             continue
@@ -100,14 +108,28 @@ def _processes(files: Mapping[Key, Path]) -> tuple[dict[int, str], int]:
     return using, hidden
 
 
+def _hidden(process: Path) -> Iterator[str]:
+    """Yield what a process is called, but for zombies and the kernel's own, which open nothing."""
+    with suppress(OSError):
+        name, state = _name_and_state(process)
+        if state[0] not in "ZX" and not int(state[6]) & _KERNEL_THREAD:
+            yield f"{name} (pid {process.name})"
+
+
+def _name_and_state(process: Path) -> tuple[str, list[str]]:
+    """Return what a process is called, and the fields of its stat from the third one on."""
+    # The name may hold anything, but is in brackets.
+    before, _, after = (process / "stat").read_text(errors="replace").rpartition(")")
+    return before.partition("(")[2], after.split()
+
+
 def _ancestors() -> Iterator[int]:
     """Yield whoever started this: a shell that stands in the tree doesn't use it."""
     pid = os.getppid()
     while pid > 1:
         yield pid
         try:
-            # Behind the name, which may hold anything, but is in brackets.
-            pid = int((_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+            pid = int(_name_and_state(_PROC / str(pid))[1][1])
         except OSError:
             return
 

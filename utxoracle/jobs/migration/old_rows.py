@@ -31,7 +31,9 @@ LOCAL_DAYS = (
 
 _NAME = re.compile(r"utxoracle.*\.(db|duckdb)")
 _TABLE = "price_analysis"
-_OURS = {"schema_migrations", "meta"}
+_OURS = {"meta", "blocks"}
+_MAIN = "main"
+"""The schema that a name stands in which names none."""
 _MOST_REASONS = 5
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
@@ -62,11 +64,13 @@ class OldRows:
         rows: The rows that can be imported, ascending by date.
         remarks: What to know about the file, one line each.
         refused: Number of rows that can't be imported; the remarks say why.
+        is_ours: Whether it is a database of this program instead.
     """
 
     rows: "list[PredecessorRow]"
     remarks: list[str]
     refused: int = 0
+    is_ours: bool = False
 
 
 def old_databases(places: Iterable[Path]) -> list[Path]:
@@ -113,6 +117,9 @@ def read_old_rows(path: Path, origin: str) -> OldRows:
     """
     from utxoracle.store.connection import Connection
 
+    if not _is_utf8(path):
+        # DuckDB takes no other names.
+        return OldRows([], [f"no rows are imported from {_shown(path)}: its name is not UTF-8"])
     log = path.with_name(f"{path.name}.wal")
     has_log = log.exists()
     _check_readable(path)
@@ -187,18 +194,21 @@ def _writer_of(handle: int) -> str | None:
 
 
 def _read(connection: "Connection", origin: str) -> OldRows:
-    tables = [
-        str(name)
-        for (name,) in connection.query(
-            "SELECT table_name FROM duckdb_tables() "
-            "WHERE database_name = current_database() ORDER BY table_name"
-        )
-    ]
+    found = connection.query(
+        "SELECT schema_name, table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() ORDER BY schema_name != ?, schema_name, table_name",
+        [_MAIN],
+    )
+    tables = [name for schema, name in found if schema == _MAIN]
     path = connection.path
     if _OURS.issubset(tables):
-        return OldRows([], [f"{path} is a database of this program, not of the predecessor"])
+        remark = f"{path} is a database of this program, not of the predecessor"
+        return OldRows([], [remark], is_ours=True)
     others = ", ".join(
-        f"{name} ({_count(connection, name):,} rows)" for name in tables if name != _TABLE
+        f"{name if schema == _MAIN else f'{schema}.{name}'} "
+        f"({_count(connection, schema, name):,} rows)"
+        for schema, name in found
+        if (schema, name) != (_MAIN, _TABLE)
     )
     remarks = [f"{path}: not taken: {others}"] if others else []
     if _TABLE not in tables:
@@ -212,8 +222,8 @@ def _read_table(connection: "Connection", origin: str, remarks: list[str]) -> Ol
         str(name)
         for (name,) in connection.query(
             "SELECT column_name FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND table_name = ?",
-            [_TABLE],
+            "WHERE database_name = current_database() AND schema_name = ? AND table_name = ?",
+            [_MAIN, _TABLE],
         )
     }
     if missing := [name for name in _READERS if name not in {*columns, "created_at"}]:
@@ -223,7 +233,7 @@ def _read_table(connection: "Connection", origin: str, remarks: list[str]) -> Ol
     taken = [name for name in _READERS if name in columns]
     # As text, each number as it stands: columns of other types would be rounded without a word.
     texts = ", ".join(f"CAST({_quoted(name)} AS TEXT)" for name in taken)
-    found = connection.query(f"SELECT {texts} FROM {_TABLE} ORDER BY ALL")  # noqa: S608
+    found = connection.query(f"SELECT {texts} FROM {_MAIN}.{_TABLE} ORDER BY ALL")  # noqa: S608
     rows: dict[date, PredecessorRow] = {}
     reasons = []
     for values in found:
@@ -270,9 +280,19 @@ def _mocks(path: Path, rows: "Sequence[PredecessorRow]") -> list[str]:
     ]
 
 
-def _count(connection: "Connection", table: str) -> int:
-    count: int = connection.query(f"SELECT count(*) FROM {_quoted(table)}")[0][0]  # noqa: S608
+def _count(connection: "Connection", schema: str, table: str) -> int:
+    name = f"{_quoted(schema)}.{_quoted(table)}"
+    count: int = connection.query(f"SELECT count(*) FROM {name}")[0][0]  # noqa: S608
     return count
+
+
+def _is_utf8(path: Path) -> bool:
+    return _shown(path) == str(path)
+
+
+def _shown(path: Path) -> str:
+    """Return a path as it can be printed."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _quoted(name: str) -> str:

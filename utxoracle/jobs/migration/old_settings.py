@@ -127,6 +127,11 @@ def unquoted(written: str) -> str:
     return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), match[2])
 
 
+def names_in(value: str) -> set[str]:
+    """Return the names that a value refers to."""
+    return {match[1] or match[4] for match in _REFERENCE.finditer(value)} - {None}
+
+
 def expanded(value: str, known: Mapping[str, str]) -> str:
     """Return a value with other names' values put in, as compose does.
 

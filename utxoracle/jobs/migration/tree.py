@@ -221,7 +221,8 @@ def _left_in(folder: Path, names: Collection[Path], scan: _Scan) -> Iterator[Lef
 
 def _stacks_and_jobs(root: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders of stacks and of price jobs; `root` itself where it has none of them."""
-    stacks, jobs = _stacks_in(root), _price_jobs_in(root)
+    stacks = [path for name in _STACKS if (path := root / name).is_dir()]
+    jobs = [path for path in _folders_in(root) if _is_price_job(path)]
     # Not wherever there is a job: other applications beside it may have a MariaDB too.
     if not stacks and (not jobs or _is_stack(root)):
         stacks = [root]
@@ -231,41 +232,31 @@ def _stacks_and_jobs(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _refuse_if_above(root: Path, scan: _Scan) -> None:
-    """Refuse a folder that is none itself, but has one below it, of which a part was found.
+    """Refuse a folder that is only above the right one, however much of that was met.
 
     Raises:
         UsageError: It is such a folder.
     """
     meant = [*_meant_below(root, _LEVELS)]
-    if (
-        meant
-        and root not in {path.parent for path in scan.settings}
-        and all(_is_within(one.name, meant) for one in scan.found)
-    ):
+    is_stack = any(path.parent == root for path in scan.settings)
+    if meant and not is_stack and all(_is_within(one.name, meant) for one in scan.found):
         raise UsageError(
-            f"{root} is above the folder with mempool/ and utxoracle/, not that folder: name "
-            f"{' or '.join(map(str, meant))}"
+            f"{root} is only above the folder that is meant: name {' or '.join(map(str, meant))}"
         )
 
 
 def _meant_below(folder: Path, levels: int) -> Iterator[Path]:
     """Yield the folders at most `levels` below one that hold a stack or a price job."""
     for child in _folders_in(folder):
-        stacks = [
-            path for path in _stacks_in(child) if any(map(_is_stack, (path, path / "docker")))
-        ]
-        if stacks or _price_jobs_in(child):
+        parts = [path for path in _folders_in(child) if is_allowed(path, os.R_OK | os.X_OK)]
+        # Not any folder called mempool: a checkout has others of that name.
+        stacks = [path for path in parts if path.name in _STACKS]
+        if any(map(_is_price_job, parts)) or any(
+            _is_stack(path) or _is_stack(path / "docker") for path in stacks
+        ):
             yield child
         elif levels > 1:
             yield from _meant_below(child, levels - 1)
-
-
-def _stacks_in(folder: Path) -> list[Path]:
-    return [path for name in _STACKS if (path := folder / name).is_dir()]
-
-
-def _price_jobs_in(folder: Path) -> list[Path]:
-    return [path for path in _folders_in(folder) if _is_price_job(path)]
 
 
 def _is_stack(folder: Path) -> bool:

@@ -1,0 +1,33 @@
+"""Options as lines of utxoracle.env, for whoever runs plain systemd."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from utxoracle.jobs.migration.nix_text import Value
+from utxoracle.jobs.migration.old_names import BACKEND_PORT, SOURCE, OptionPath
+from utxoracle.settings import variable_of
+
+_MEMPOOL_PORT = 8999
+"""Of mempool's back end, if it has no other."""
+
+_NETWORKS = {"mainnet": "main", "testnet": "test"}
+"""What mempool calls networks, where it is another name."""
+
+
+def env_lines(options: Mapping[OptionPath, Value], data_dir: Path) -> str:
+    """Return the settings of utxoracle itself, as both systemd and a shell read them.
+
+    The source is always among them: nothing but the module has one of its own.
+    """
+    network = str(options.get(("network",), "mainnet"))
+    port = options.get(BACKEND_PORT, _MEMPOOL_PORT)
+    settings: dict[str, Value] = {
+        variable_of("data_dir"): str(data_dir),
+        variable_of("network"): _NETWORKS.get(network, network),
+        SOURCE[1]: f"mempool+http://127.0.0.1:{port}",
+        **{path[1]: value for path, value in options.items() if path[0] == "settings"},
+    }
+    if ("api", "port") in options:
+        settings[variable_of("api_port")] = options["api", "port"]
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items())
