@@ -13,6 +13,7 @@ from bench.api import print_api
 from bench.cold_start import print_cold_start
 from bench.day import price
 from bench.growth import print_growth
+from bench.operations import print_operations
 from bench.original import run_original
 from bench.simulation import served, simulate
 from bench.stages import measure
@@ -44,6 +45,7 @@ def main() -> None:
     print_growth()
     print_cold_start()
     print_api()
+    print_operations()
     if original:
         _print_ratio(Path(original))
     else:

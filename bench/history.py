@@ -4,6 +4,7 @@ import shutil
 
 import duckdb
 
+from utxoracle.sources.days import WINDOW
 from utxoracle.store.folder import DataFolder
 
 BLOCKS_PER_DAY = 144
@@ -37,9 +38,18 @@ SELECT height, block_hash(height), time, price, {_FACTS}
 FROM (
     SELECT height, block_time(height, $first, $start) AS time,
         60000 + 30000 * sin(height / 9000) + 500 * random() AS price
-    FROM range($first - $blocks, $first) AS older(height)
+    FROM range($first - $blocks, $first + $window) AS older(height)
+    WHERE $blocks > 0
 )
 """
+
+# The oldest real block is the child of one of these, and those above it have window prices too.
+_SEAM = (
+    """UPDATE blocks SET hash = (SELECT prev_hash FROM recent.blocks WHERE height = $first)
+    WHERE height = $first - 1""",
+    """UPDATE window_prices SET hash = blocks.hash FROM blocks
+    WHERE window_prices.height = blocks.height AND blocks.height >= $first - 1""",
+)
 
 _OLDER_DAYS = f"""
 INSERT INTO daily_prices
@@ -80,6 +90,7 @@ def copy_with_history(recent: DataFolder, folder: DataFolder, days: int) -> None
             "days": days,
             "blocks": days * BLOCKS_PER_DAY,
             "per_day": BLOCKS_PER_DAY,
+            "window": WINDOW,
         }
         connection.execute(_MACROS)
         for statement in (_OLDER_BLOCKS, _OLDER_WINDOWS, _OLDER_DAYS, _OLDER_RUNS):
@@ -87,6 +98,8 @@ def copy_with_history(recent: DataFolder, folder: DataFolder, days: int) -> None
             connection.execute(statement, used)
         for table in ("blocks", "window_prices", "daily_prices", "latest_points", "runs"):
             connection.execute(f"INSERT INTO {table} SELECT * FROM recent.{table}")
+        for statement in _SEAM:
+            connection.execute(statement, {"first": first})
         connection.execute(
             "UPDATE meta SET value = (SELECT value FROM recent.meta WHERE key = 'revision') "
             "WHERE key = 'revision'"

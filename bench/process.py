@@ -23,8 +23,13 @@ class Run:
     output: str
 
 
-def run(command: list[str], *, cores: int | None = None, **environment: str) -> Run:
-    """Run `command` to its end on so many cores, or on all."""
+def run(
+    command: list[str], *, cores: int | None = None, may_find: bool = False, **environment: str
+) -> Run:
+    """Run `command` to its end on so many cores, or on all.
+
+    With `may_find` it may end as a check does that has found something.
+    """
     cores = cores or os.cpu_count() or 1
     done = subprocess.run(
         [sys.executable, "-S", LAUNCHER, "taskset", "--cpu-list", f"0-{cores - 1}", *command],
@@ -34,7 +39,7 @@ def run(command: list[str], *, cores: int | None = None, **environment: str) -> 
         env=environment_of_installed() | environment,
     )
     seconds, busy, peak_mb, exit_code = done.stderr.split()
-    if exit_code != "0":
+    if exit_code not in ("0", "1" if may_find else "0"):
         raise SystemExit(f"{' '.join(command)} ended with {exit_code}")
     return Run(float(seconds), float(busy), float(peak_mb), done.stdout)
 
