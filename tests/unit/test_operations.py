@@ -21,8 +21,11 @@ RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
 DATA = "/mnt/nvme/prod/apps/utxoracle/data"
 MISHAPS = {
     "## Restore": f"cp {DATA}/utxoracle_snapshot.db /mnt/usb/first.db",
-    "### The snapshot is gone or damaged": f"rm {DATA}/utxoracle_snapshot.db",
-    "### The database is damaged": f"head -c 5000 /dev/zero > {DATA}/utxoracle_cache.db",
+    "### The snapshot is gone or damaged": f"printf damage | dd of={DATA}/utxoracle_snapshot.db "
+    "bs=1 seek=20000 conv=notrunc status=none; if utxoracle backup; then exit 9; fi",
+    # What was published before must be good again.
+    "### The database is damaged": "utxoracle backup; "
+    f"head -c 5000 /dev/zero > {DATA}/utxoracle_cache.db",
     "### The data folder is gone": f"rm -r {DATA}",
     "### The disk is dead": "rm -r /mnt/nvme/*",
     "### The backups are gone as well": "rm -r /mnt/nvme/prod /mnt/usb/utxoracle/*; "
@@ -65,7 +68,7 @@ def script() -> str:
 @pytest.fixture
 def machine(tmp_path):
     """A folder for each that the runbook names, and the program on PATH."""
-    for name in ("etc/utxoracle", "mnt/nvme/prod/apps/utxoracle", "mnt/usb", "mnt/new", "bin"):
+    for name in ("etc", "mnt/nvme", "mnt/usb", "mnt/new", "bin"):
         (tmp_path / name).mkdir(parents=True)
     program = tmp_path / "bin" / "utxoracle"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m utxoracle "$@"\n')
@@ -88,6 +91,8 @@ def test_every_command_block_runs(machine):
             "9099": str(free_port()),
             # Only root could mount one.
             "MOUNT_POINT=/mnt/nvme": "MOUNT_POINT=none",
+            # There is no such user.
+            "-o utxoracle -g utxoracle": f"-o {os.getuid()} -g {os.getgid()}",
             "/mnt/": f"{machine}/mnt/",
             "/etc/utxoracle": f"{machine}/etc/utxoracle",
             "127.0.0.1:8999": node.url.removeprefix("http://"),
@@ -101,6 +106,7 @@ def test_every_command_block_runs(machine):
             env={
                 "PATH": f"{machine}/bin:{os.environ['PATH']}",
                 "HOME": str(machine),
+                "TMPDIR": str(machine),
                 "UTXORACLE_NETWORK": "regtest",
                 "UTXORACLE_STALL_MINUTES": "1e9",
                 "UTXORACLE_WORKERS": "1",

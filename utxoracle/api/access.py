@@ -1,43 +1,24 @@
 """The bearer token: who may read, where it is read from, and what is free of it."""
 
 import hmac
-import string
 
 from falcon import HTTPUnauthorized, Request, Response
 
 from utxoracle.api.static import STATIC
-from utxoracle.errors import UsageError
 from utxoracle.settings import HEALTH, PAGE, Settings, variable_of
-from utxoracle.sources.secret_file import first_line
+from utxoracle.sources.secret_file import bearer_token
 
-SHORTEST_TOKEN = 16
-LONGEST_TOKEN = 1024
-"""Characters: a header of some more than 8,000 is refused by the server."""
-
-_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _REALM = 'Bearer realm="utxoracle"'
 
 
 def read_token(settings: Settings) -> str | None:
     """Return the token that requests must bring, None when none is wanted.
 
-    It is the first line of its file, without the blanks round it.
-
     Raises:
         UsageError: The file can't be read, or what it holds won't do as a token.
     """
     path = settings.api_token_file
-    if path is None:
-        return None
-    variable = variable_of("api_token_file")
-    token = first_line(path, variable).decode("latin-1")
-    if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or not {*token} <= _CHARACTERS:
-        # Not shown, since it may be a good one with a slip of the pen.
-        raise UsageError(
-            f"{path} ({variable}) holds no token: its first line must be {SHORTEST_TOKEN} to "
-            f"{LONGEST_TOKEN} ASCII characters without a space; make one with: openssl rand -hex 32"
-        )
-    return token
+    return bearer_token(path, variable_of("api_token_file")) if path else None
 
 
 class Access:

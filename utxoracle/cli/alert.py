@@ -8,18 +8,19 @@ from typing import Any
 
 import click
 
+from utxoracle.bitcoin.network import network_named
 from utxoracle.cli.console import say, verbose_option
 from utxoracle.cli.options import data_dir_option, json_option, settings_from
 from utxoracle.errors import UsageError
 from utxoracle.jobs.alert import Event, Message, Outcome, alert
 from utxoracle.jobs.webhook import Delivery, told_status
-from utxoracle.settings import Settings
+from utxoracle.settings import Settings, variable_of
 
 _NEEDED = (
     "alert_url", "alert_url_file", "alert_secret_file", "alert_timeout", "ca_file", "data_dir",
     "mount_point", "network",
 )  # fmt: skip
-"""Settings without which no alert can be sent."""
+"""Settings that are used although others are wrong."""
 
 
 @click.command("alert", short_help="Send a webhook for what is wrong, once, and when it is over.")
@@ -68,14 +69,23 @@ def _settings(data_dir: Path | None) -> tuple[Settings, str | None]:
     """
     try:
         settings = settings_from(data_dir=data_dir)
-        settings.network_name()
+        network_named(settings.network_name())
     except UsageError as error:
         variables = [one.metadata["variable"] for one in fields(Settings) if one.name in _NEEDED]
         given = {name: os.environ[name] for name in variables if name in os.environ}
         if data_dir:
             given["UTXORACLE_DATA_DIR"] = str(data_dir)
-        return Settings.from_environment(given), f"the settings can't be used: {error}"
+        return _usable(given), f"the settings can't be used: {error}"
     return settings, None
+
+
+def _usable(given: dict[str, str]) -> Settings:
+    try:
+        return Settings.from_environment(given)
+    except UsageError:
+        # The only one of them that is no text; its default does.
+        given.pop(variable_of("alert_timeout"), None)
+        return Settings.from_environment(given)
 
 
 def _line(message: Message, delivery: Delivery | None) -> str:

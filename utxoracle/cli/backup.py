@@ -2,21 +2,21 @@
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from utxoracle.bitcoin.network import network_named
-from utxoracle.cli.console import NamedPath, progress_of, say, verbose_option, warn
-from utxoracle.cli.options import (
-    Decorator,
-    data_dir_option,
-    json_option,
-    network_option,
-    settings_from,
+from utxoracle.cli.backup_options import (
+    backup_folder_option,
+    backup_settings,
+    keep_days_option,
+    keep_min_option,
+    removed_text,
 )
+from utxoracle.cli.console import progress_of, say, verbose_option, warn
+from utxoracle.cli.options import data_dir_option, json_option, network_option
 from utxoracle.cli.tables import table
 from utxoracle.errors import UtxoracleError
 from utxoracle.jobs.backup import MadeBackup, backup
@@ -32,28 +32,10 @@ if TYPE_CHECKING:
 _MB = 1_000_000
 
 
-def _folder_option(name: str, what: str) -> Decorator:
-    return click.option(
-        name,
-        "backup_dir",
-        metavar="DIR",
-        type=NamedPath(file_okay=False, path_type=Path),
-        help=f"{what} [UTXORACLE_BACKUP_DIR]; backups in the data folder by default.",
-    )
-
-
 @click.command("backup", short_help="Copy the published database, verify the copy, keep it.")
-@_folder_option("--to", "Folder that the backup goes to")
-@click.option(
-    "--keep-days",
-    type=click.IntRange(min=0),
-    help="Days after which a backup is removed [UTXORACLE_BACKUP_KEEP_DAYS]; 30 by default.",
-)
-@click.option(
-    "--keep-min",
-    type=click.IntRange(min=0),
-    help="Good backups that are kept however old [UTXORACLE_BACKUP_KEEP_MIN]; 3 by default.",
-)
+@backup_folder_option("--to", "Folder that the backup goes to")
+@keep_days_option
+@keep_min_option
 @json_option
 @data_dir_option
 @verbose_option
@@ -75,7 +57,7 @@ def backup_command(
       utxoracle backup
       utxoracle backup --keep-days 90 --json
     """
-    settings = _settings(
+    settings = backup_settings(
         data_dir=data_dir,
         backup_dir=backup_dir,
         backup_keep_days=keep_days,
@@ -87,7 +69,7 @@ def backup_command(
 
 
 @click.command("backups", short_help="List the backups, and verify each.")
-@_folder_option("--from", "Folder of the backups")
+@backup_folder_option("--from", "Folder of the backups")
 @click.option("--quick", is_flag=True, help="Look at names and checksum files only.")
 @json_option
 @data_dir_option
@@ -110,7 +92,7 @@ def backups_command(
       utxoracle backups
       utxoracle backups --quick --json
     """
-    settings = _settings(data_dir=data_dir, backup_dir=backup_dir)
+    settings = backup_settings(data_dir=data_dir, backup_dir=backup_dir)
     with progress_of("verifying", "MB", _MB) as progress:
         listed = backups(settings, quick=quick, progress=progress)
     if as_json:
@@ -123,7 +105,7 @@ def backups_command(
 
 @click.command("restore", short_help="Put a backup in the place of the database.")
 @click.argument("which", metavar="FILE|latest|DATE")
-@_folder_option("--from", "Folder of the backups")
+@backup_folder_option("--from", "Folder of the backups")
 @click.option(
     "--without-checksum",
     is_flag=True,
@@ -154,8 +136,8 @@ def restore_command(
       utxoracle restore latest --dry-run
       utxoracle restore latest
     """
-    settings = _settings(data_dir=data_dir, backup_dir=backup_dir, network=network)
-    with progress_of("restoring", "MB", _MB) as progress:
+    settings = backup_settings(data_dir=data_dir, backup_dir=backup_dir, network=network)
+    with progress_of("verifying" if dry_run else "restoring", "MB", _MB) as progress:
         restored = restore(
             settings,
             which,
@@ -169,18 +151,9 @@ def restore_command(
     say(json.dumps(_restored_as_json(restored)) if as_json else _restored_as_text(restored))
 
 
-def _settings(
-    *, data_dir: Path | None, network: str | None = None, **given: Path | int | None
-) -> Settings:
-    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(settings_from(data_dir=data_dir, network=network), **values)
-
-
 def _made_as_text(made: MadeBackup) -> str:
     line = f"made {made.path}: {_contents(made.facts)}, verified, {made.seconds:.1f} s"
-    if made.removed:
-        line += f"; removed {len(made.removed)} that were too old, up to {made.removed[0].name}"
-    return line
+    return line + removed_text(made.removed)
 
 
 def _made_as_json(made: MadeBackup) -> dict[str, Any]:
@@ -201,7 +174,7 @@ def _listed_as_text(settings: Settings, listed: list[ListedBackup]) -> str:
         (
             one.file.path.name,
             moment(one.file.made),
-            duration(now - one.file.made),
+            "in the future" if one.file.made > now else duration(now - one.file.made),
             "" if one.size is None else size(one.size),
             _heights(one.facts) if one.facts else "",
             f"{one.facts.counts.blocks:,}" if one.facts else "",
@@ -214,7 +187,8 @@ def _listed_as_text(settings: Settings, listed: list[ListedBackup]) -> str:
 
 def _verdict(one: ListedBackup) -> str:
     if one.trouble:
-        return f"NO: {one.trouble}"
+        # The first column names it.
+        return f"NO: {one.trouble.removeprefix(f'{one.file.path} ')}"
     return "yes" if one.facts else "not read"
 
 

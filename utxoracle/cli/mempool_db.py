@@ -6,45 +6,37 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from utxoracle.cli.console import SECONDS_BETWEEN_LINES, NamedPath, say, verbose_option
-from utxoracle.cli.options import data_dir_option, json_option, settings_from
+from utxoracle.cli.backup_options import (
+    backup_folder_option,
+    backup_settings,
+    keep_days_option,
+    keep_min_option,
+    removed_text,
+)
+from utxoracle.cli.console import SECONDS_BETWEEN_LINES, say, verbose_option
+from utxoracle.cli.options import data_dir_option, json_option
 from utxoracle.jobs.backup_mempool_db import MempoolBackup, backup_mempool_db
 from utxoracle.jobs.report import size
 
 
 @click.command("backup-mempool-db", short_help="Dump the database of the mempool back end.")
-@click.option(
-    "--to",
-    "folder",
-    type=NamedPath(file_okay=False, path_type=Path),
-    help="Folder of the backups [UTXORACLE_BACKUP_DIR]; backups in the data folder by default.",
-)
+@backup_folder_option("--to", "Folder that the dump goes to")
 @click.option(
     "--container", default="mempool-db", show_default=True, help="Container that MariaDB runs in."
 )
 @click.option("--database", default="mempool", show_default=True, help="Database to dump.")
-@click.option(
-    "--keep-days",
-    type=click.IntRange(min=0),
-    help="Days after which a dump is removed [UTXORACLE_BACKUP_KEEP_DAYS].",
-)
-@click.option(
-    "--keep-min",
-    type=click.IntRange(min=0),
-    help="Good dumps that are kept however old they are [UTXORACLE_BACKUP_KEEP_MIN].",
-)
+@keep_days_option
+@keep_min_option
 @json_option
 @data_dir_option
 @verbose_option
 def backup_mempool_db_command(
     *,
-    folder: Path | None,
+    backup_dir: Path | None,
     container: str,
     database: str,
     keep_days: int | None,
@@ -62,14 +54,11 @@ def backup_mempool_db_command(
       utxoracle backup-mempool-db
       utxoracle backup-mempool-db --to . --keep-days 90 --json
     """
-    given: dict[str, Any] = {
-        "backup_dir": folder,
-        "backup_keep_days": keep_days,
-        "backup_keep_min": keep_min,
-    }
-    settings = replace(
-        settings_from(data_dir=data_dir),
-        **{name: value for name, value in given.items() if value is not None},
+    settings = backup_settings(
+        data_dir=data_dir,
+        backup_dir=backup_dir,
+        backup_keep_days=keep_days,
+        backup_keep_min=keep_min,
     )
     # What systemd sends to end a unit is to leave nothing half done, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -119,10 +108,7 @@ def _as_json(made: MempoolBackup) -> dict[str, object]:
 
 
 def _as_text(made: MempoolBackup) -> str:
-    text = (
+    return (
         f"made {made.path}: {size(made.size)} ({size(made.sql_size)} of SQL), read back, "
-        f"in {made.seconds:.1f} s"
+        f"in {made.seconds:.1f} s{removed_text(made.removed)}"
     )
-    if made.removed:
-        text += f"; removed {len(made.removed)} that were too old, up to {made.removed[0].name}"
-    return text

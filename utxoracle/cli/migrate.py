@@ -124,12 +124,20 @@ def migrate_command(
             is_applied=is_applied,
             progress=progress,
         )
-    if not is_applied:
+    if migration.done:
+        for remark in migration.done.remarks:
+            warn(remark)
+    else:
         for refusal in migration.refusals:
-            warn(f"in the way: {refusal}")
+            warn(_printable(f"in the way: {refusal}"))
     for unknown in migration.obstacles.unknown:
         warn(f"not known: {unknown}")
-    say(json.dumps(_as_json(migration)) if as_json else "\n".join(_as_text(migration)))
+    data = migration.plan.base / DATA
+    if settings.data_dir and settings.data_dir.resolve() != data:
+        name = variable_of("data_dir")
+        warn(f"rows go to {data}, not to {settings.data_dir}: set {name} to the first afterwards")
+    told = json.dumps(_as_json(migration)) if as_json else "\n".join(_as_text(migration))
+    say(_printable(told))
 
 
 def _progress(is_applied: bool) -> AbstractContextManager[Callable[[int, int], None]]:
@@ -147,6 +155,11 @@ def _base_of(settings: Settings) -> Path:
         "where to? Give the folder that is to hold mempool/ and utxoracle/ as --to (or set "
         f"{variable_of('data_dir')} to its utxoracle/data)"
     )
+
+
+def _printable(text: str) -> str:
+    # Names of files are bytes, which need not be UTF-8.
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _as_text(migration: "Migration") -> Iterator[str]:

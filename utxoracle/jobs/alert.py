@@ -22,7 +22,7 @@ from utxoracle.jobs.alert_state import (
     state_lock,
     write_state,
 )
-from utxoracle.jobs.conditions import UNIT, Condition, conditions, last_run, storage
+from utxoracle.jobs.conditions import UNIT, WELL, Condition, conditions, last_run, storage
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import duration
 from utxoracle.jobs.units import ANALYZE, UnitState, last_words, unit_state
@@ -38,8 +38,6 @@ _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@][A-Za-z0-9:_.@\\-]{0,254}")
 
 _FOR_CHATS = str.maketrans({"<": "(", ">": ")", "@": "(at)"})
 """What a chat would take for a link or for people to call; a message may quote a source."""
-
-_WELL = Check(CheckStatus.OK, "")
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +113,7 @@ def alert(
         elif event is Event.FAILED:
             found = [_failed(unit, settings)]
         else:
-            found = [Condition(f"{UNIT}{unit}", "unit", _WELL)]
+            found = [Condition(f"{UNIT}{unit}", "unit", WELL)]
         _update(state, found, now)
         sender.send_due(state, None if dry_run else folder)
     return sender.outcome
@@ -160,7 +158,7 @@ def _looked_at(
         return [Condition("settings", "settings", Check(CheckStatus.ERROR, fault))]
     findings = conditions(settings, state, now)
     state.backup = findings.backup
-    return [*findings.conditions, Condition("settings", "settings", _WELL)]
+    return [*findings.conditions, Condition("settings", "settings", WELL)]
 
 
 def _failed(unit: str, settings: Settings) -> Condition:
@@ -192,17 +190,19 @@ def _update(state: AlertState, found: Iterable[Condition], now: float) -> None:
     """Open alerts for what holds, and end those for what doesn't."""
     for one in found:
         known = state.alerts.get(one.name)
-        if one.holds and known:
+        level = "critical" if one.check.status is CheckStatus.ERROR else "warning"
+        if one.holds and known and (known.level, level) != ("warning", "critical"):
             known.ended = None
         elif one.holds:
+            # What gets worse is told once more, by the same name.
             state.alerts[one.name] = Alert(
-                id=uuid4().hex,
+                id=known.id if known else uuid4().hex,
                 condition=one.name,
                 component=one.component,
-                level="critical" if one.check.status is CheckStatus.ERROR else "warning",
+                level=level,
                 message=printable(one.check.detail)[:LONGEST_MESSAGE],
                 context=one.context,
-                since=now,
+                since=known.since if known else now,
             )
         elif one.is_over and known and known.ended is None:
             known.ended = now
@@ -252,7 +252,8 @@ class _Sender:
     def _deliver(self, one: Alert, prospect: str) -> Delivery | None:
         """Deliver what is to be told of an alert; return how that failed, None if it didn't."""
         message = _message(one, self._network)
-        name = f"{one.id}-{message['state']}"
+        # One that has got worse must not pass for the message that began it.
+        name = f"{one.id}-{message['state']}-{message['level']}"
         delivery = self._webhook.deliver(message, name) if self._webhook else None
         if self._webhook and delivery and delivery.trouble:
             tries = f" ({delivery.tries} tries)" if delivery.tries > 1 else ""

@@ -9,14 +9,26 @@ from pathlib import Path
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.settings import Settings
-from utxoracle.store.backup_files import MODE, Progress, checksum_file, free_name, remove_old
-from utxoracle.store.backups import PREFIX, SUFFIX, BackupFacts, backups_in, checked, copy_checked
+from utxoracle.store.backup_files import (
+    MODE,
+    Progress,
+    checksum_file,
+    free_name,
+    remove_old,
+    write_checksum,
+)
+from utxoracle.store.backups import (
+    PREFIX,
+    REPUBLISH,
+    SUFFIX,
+    BackupFacts,
+    backups_in,
+    checked,
+    copy_checked,
+)
 from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner, not_there
 from utxoracle.store.lock import backup_lock
 from utxoracle.store.mounts import check_mounted
-
-_REPUBLISH = "move it away, then run utxoracle analyze, which publishes it anew"
-"""What to do about a snapshot that isn't good: analyze looks no further than at its length."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ def backup(settings: Settings, *, progress: Progress | None = None) -> MadeBacku
     data = DataFolder(settings.data_folder())
     folder = settings.backup_folder()
     size = _published_size(data)
-    if settings.backup_dir is None:
+    if settings.backup_dir is None and not folder.is_symlink():
         _make_default(data, folder)
     check_backup_folder(folder)
     check_owner(folder)
@@ -76,14 +88,16 @@ def folder_to_read(settings: Settings) -> Path:
         StorageError: It isn't there: its disk may not be mounted.
     """
     folder, data = settings.backup_folder(), settings.data_folder()
-    if settings.backup_dir is not None:
+    if settings.backup_dir is not None or folder.is_symlink():
         check_backup_folder(folder)
-    # Of one that may not be looked at, whoever reads it tells why.
-    elif not os.path.lexists(data) and os.access(data.parent, os.X_OK):
-        raise StorageError(
-            f"{data} is not there, nor are backups in it: mount its disk, or name another folder "
-            "with --from"
-        )
+        return folder
+    # Why one may not be looked at is told where it is read.
+    with suppress(OSError):
+        if not data.exists():
+            raise StorageError(
+                f"{data} is not there, nor are backups in it: mount its disk, or name another "
+                "folder with --from"
+            )
     return folder
 
 
@@ -104,13 +118,17 @@ def check_backup_folder(folder: Path) -> None:
         ) from None
     if is_there:
         raise StorageError(f"{folder} is not a folder; choose another name")
+    if folder.is_symlink():
+        raise StorageError(
+            f"{folder} leads to {folder.resolve()}, which is not there: mount its disk"
+        )
     raise StorageError(f"{folder} is not there: mount its disk, or make it: mkdir {folder}")
 
 
 def _published_size(data: DataFolder) -> int:
     try:
-        if not data.path.exists():
-            raise StorageError(not_there(data.path))
+        if not (data.snapshot.exists() or data.database.exists()):
+            raise StorageError(not_there(data.snapshot))
         return data.snapshot.stat().st_size
     except OSError as error:
         raise StorageError(
@@ -145,8 +163,8 @@ def _make(data: DataFolder, folder: Path, progress: Progress | None) -> tuple[Pa
     temporary = _unfinished(path)
     checksum = _unfinished(checksum_file(path))
     try:
-        facts = copy_checked(data.snapshot, temporary, remedy=_REPUBLISH, progress=progress)
-        _write(checksum, f"{facts.sha256}  {path.name}\n".encode())
+        facts = copy_checked(data.snapshot, temporary, remedy=REPUBLISH, progress=progress)
+        write_checksum(checksum, facts.sha256, path.name, MODE)
         # A checksum without its backup does no harm; a backup without its checksum would count
         # as somebody else's.
         checksum.replace(checksum_file(path))
@@ -166,14 +184,6 @@ def _make(data: DataFolder, folder: Path, progress: Progress | None) -> tuple[Pa
 def _unfinished(path: Path) -> Path:
     """Return what a file is called as long as it isn't whole."""
     return path.with_name(f".{path.name}.new")
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        os.fchmod(file.fileno(), MODE)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _is_good(path: Path) -> bool:

@@ -1,13 +1,10 @@
 """A backup of the mempool back end's database: dumped, verified, and given its name only then."""
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
@@ -19,9 +16,13 @@ from utxoracle.store.backup_files import (
     dated_files,
     digest_of,
     free_name,
+    new_file,
     recorded_checksum,
     remove_old,
+    write_checksum,
 )
+from utxoracle.store.folder import check_free
+from utxoracle.store.lock import dump_lock
 
 MODE = 0o600
 """Of a dump: root makes it, in a folder that others can read."""
@@ -70,10 +71,20 @@ def backup_mempool_db(
     """
     started = time.monotonic()
     folder = settings.backup_folder()
-    with _locked(folder):
+
+    def told(count: int) -> None:
+        # How large it gets nobody knows, and what else is on the disk needs room, too.
+        check_free(folder, 0)
+        progress(count)
+
+    with dump_lock(folder):
         temporary = folder / _IN_PROGRESS
         try:
-            content, sha256 = _write(temporary, container, database, progress)
+            # What a dump that was killed has left.
+            temporary.unlink(missing_ok=True)
+            newest = mempool_backups_in(folder)[:1]
+            check_free(folder, sum(one.path.stat().st_size for one in newest))
+            content, sha256 = _write(temporary, container, database, told)
             size = temporary.stat().st_size
             path = _give_name(temporary, sha256)
         except OSError as error:
@@ -97,42 +108,16 @@ def mempool_backups_in(folder: Path) -> list[BackupFile]:
     return dated_files(folder, _PREFIX, _SUFFIX)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other dumps out of a folder for as long as the block runs.
-
-    The folder itself is locked: a lock file of root's would keep out whoever makes other backups.
-    """
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise StorageError(
-            f"{folder} can't be used: {error.strerror}; run utxoracle backup, which makes the "
-            "usual one, mount its disk, or choose another by --to"
-        ) from None
-    try:
-        _lock(handle, folder)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StorageError(f"another dump is being written to {folder}: wait for it") from None
-    except OSError as error:
-        raise StorageError(
-            f"can't lock {folder}: {error.strerror}; use a disk that knows locks"
-        ) from None
+def is_of_dump(path: Path) -> bool:
+    """Tell by its name whether dumps make such a file: it is root's, in whose folder ever."""
+    return path.name.startswith((_PREFIX, _IN_PROGRESS))
 
 
 def _write(
     path: Path, container: str, database: str, progress: Callable[[int], None]
 ) -> tuple[Content, str]:
     """Write a dump to the disk, check that it reads back, and return the file's checksum, too."""
-    with _new_file(path) as file:
+    with new_file(path, MODE) as file:
         content = dump(container, database, file, progress)
     # This reads from the disk itself; what is unpacked behind it are the same bytes.
     sha256 = digest_of(path)
@@ -147,24 +132,11 @@ def _give_name(temporary: Path, sha256: str) -> Path:
     """Let a dump be a backup, and return where it is."""
     path = free_name(temporary.parent, _PREFIX, _SUFFIX)
     # Before the dump has its name: without a checksum it would count as somebody else's.
-    with _new_file(checksum_file(path)) as file:
-        file.write(f"{sha256}  {path.name}\n".encode())
+    checksum_file(path).unlink(missing_ok=True)
+    write_checksum(checksum_file(path), sha256, path.name, MODE)
     temporary.rename(path)
     sync_folder(path.parent)
     return path
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file that reaches the disk, in the place of what a dump that was killed has left.
-
-    Never what somebody else has put there: whoever owns the folder may be trusted less than root.
-    """
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _is_good(path: Path) -> bool:

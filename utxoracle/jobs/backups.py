@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import folder_to_read
+from utxoracle.jobs.report import duration
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import BackupFile, Progress, recorded_checksum
 from utxoracle.store.backups import BackupFacts, backups_in, checked, is_of_predecessor
+
+_MOST_AHEAD = 86_400
+"""Seconds from now: as far as a date in a name may be ahead."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,7 @@ def backups(
         progress: Told how many bytes are read.
 
     Raises:
-        StorageError: Their folder can't be read, or it was named and isn't there, or the data folder
-            isn't.
+        StorageError: Their folder can't be read or isn't there.
     """
     files = backups_in(folder_to_read(settings))
     total = sum(_size(file) or 0 for file in files)
@@ -54,6 +57,17 @@ def backups(
 
         listed.append(_looked_at(file) if quick else _read(file, told))
     return listed
+
+
+def trouble_with_date(file: BackupFile, now: float) -> str | None:
+    """Tell what is wrong with a backup that is dated more than a day ahead, None for others."""
+    ahead = file.made - now
+    if ahead < _MOST_AHEAD:
+        return None
+    return (
+        f"{file.path.name} is dated {duration(ahead)} from now: the clock was wrong when it was "
+        "made: rename or move it"
+    )
 
 
 def _looked_at(file: BackupFile) -> ListedBackup:

@@ -9,7 +9,15 @@ from pathlib import Path
 from utxoracle.errors import StorageError
 from utxoracle.jobs.alert_state import Alert, AlertState, BackupReading, Context
 from utxoracle.jobs.checks import backups, disk
-from utxoracle.jobs.health import Check, CheckStatus, Health, Stored, health, read_stored, run_for_operator
+from utxoracle.jobs.health import (
+    Check,
+    CheckStatus,
+    Health,
+    Stored,
+    health,
+    read_stored,
+    run_for_operator,
+)
 from utxoracle.jobs.time_limit import within
 from utxoracle.jobs.units import ANALYZE, unit_state
 from utxoracle.settings import Settings
@@ -29,7 +37,7 @@ _STRICTER = 0.9
 alert."""
 
 _UNKNOWN = Check(CheckStatus.UNKNOWN, "")
-_WELL = Check(CheckStatus.OK, "")
+WELL = Check(CheckStatus.OK, "")
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,7 @@ def _price(told: Health) -> Check:
         return _UNKNOWN
     if row.facts.price is None or not row.facts.is_valid:
         return told.checks["price"]
-    return _WELL
+    return WELL
 
 
 def _divergence(stored: Stored | None, settings: Settings, state: AlertState) -> Check:
@@ -216,7 +224,7 @@ def _divergence(stored: Stored | None, settings: Settings, state: AlertState) ->
         return _UNKNOWN
     limit = settings.divergence * (_STRICTER if "divergence" in state.alerts else 1)
     if abs(difference) < limit:
-        return _WELL
+        return WELL
     return Check(
         CheckStatus.WARNING,
         f"the price of block {row.height} and the exchange price diverge by {difference:+.2f} %: "
@@ -237,7 +245,7 @@ def _sources(
         alone = health(None, None, replace(run, sources=[row]), settings, told.now)
         yield Condition(name, "source", alone.checks["sources"], context)
     for name in gone:
-        yield Condition(name, "source", _WELL)
+        yield Condition(name, "source", WELL)
 
 
 def _room(settings: Settings, state: AlertState) -> Condition:
@@ -306,4 +314,4 @@ def _unit(alert: Alert, settings: Settings, *, can_read: bool) -> Check:
             and state.result == "success"
             and (has_failed or (state.exited or 0) > alert.since)
         )
-    return _WELL if is_well else _UNKNOWN
+    return WELL if is_well else _UNKNOWN

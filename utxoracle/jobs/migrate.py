@@ -25,8 +25,8 @@ from utxoracle.jobs.migration.plan import Plan, make_plan
 from utxoracle.jobs.migration.secret_files import write_secrets
 from utxoracle.jobs.migration.transfer import NOTE, leave_note, make_folder, transfer
 from utxoracle.jobs.migration.tree import find_tree
-from utxoracle.settings import Settings
-from utxoracle.store.mounts import check_mounted
+from utxoracle.settings import Settings, variable_of
+from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted
 
 if TYPE_CHECKING:
     from utxoracle.store.predecessor import Imported
@@ -45,10 +45,12 @@ class Done:
     Attributes:
         imported: What became of the predecessor's rows.
         secrets: The files of passwords that were made.
+        remarks: What was not done, one line each, nothing secret.
     """
 
     imported: "Imported"
     secrets: list[Path]
+    remarks: list[str]
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,12 @@ def migrate(
         UsageError: There is no such folder, nothing in it is known, or there is a choice to make.
         StorageError: Something is in the way, or a file can't be looked at, read or written.
     """
-    base = _checked_base(base.resolve(), settings)
+    with _looking_at(root):
+        base = _checked_base(base.resolve(), settings)
+        root = _without_dots(root)
     planned = partial(
         _planned,
-        root.absolute(),
+        root,
         base,
         tuple(also),
         chosen=chosen,
@@ -126,7 +130,13 @@ def migrate(
         if migration.refusals:
             raise StorageError("nothing was moved: " + "; ".join(migration.refusals))
         settings = replace(settings, data_dir=base / DATA)
-        return replace(migration, done=_done(migration, settings, network, progress))
+        try:
+            return _done(migration, settings, network, progress)
+        except OSError as error:
+            raise StorageError(
+                f"taking over {migration.plan.tree.root} stopped at {error.filename or base}: "
+                f"{error.strerror}; nothing is lost: mend it, then run it again to go on"
+            ) from None
 
 
 def _planned(
@@ -138,7 +148,7 @@ def _planned(
     always_copy: bool,
     machine: Path,
 ) -> Migration:
-    try:
+    with _looking_at(root):
         find = partial(find_tree, root, chosen=chosen, ours=ours(base), machine=machine)
         tree = find(also=also)
         uids = [one.path.stat().st_uid for one in tree.found if one.kind is Kind.MYSQL]
@@ -157,6 +167,47 @@ def _planned(
         plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
         prices = read_old_prices(plan)
         obstacles = in_use(tree.places) + installed(tree.places, machine)
+    return Migration(plan, prices, translation, obstacles)
+
+
+def _done(
+    migration: Migration, settings: Settings, network: Network, progress: Progress
+) -> Migration:
+    plan = migration.plan
+    journal, total, done = Journal(plan.base), 2 * plan.bytes_to_copy, 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done, total)
+
+    _load_what_imports()
+    _make_data_folder(plan.base / DATA)
+    _check_reach(plan.base / DATA)
+    leave_note(plan.tree.root, plan.steps)
+    # First of all, since one of them may be where ours is to be.
+    databases = [step for step in plan.steps if step.found.kind is Kind.DATABASE]
+    for step in databases:
+        transfer(step, journal, tell)
+    # Anew: a run that was killed may have moved a log alone, whose rows were not read then.
+    prices = read_old_prices(plan, are_taken=True)
+    if prices.refusals:
+        raise StorageError("no rows were imported: " + "; ".join(prices.refusals))
+    with _as_owner_of(plan.base / DATA):
+        imported = import_old_rows(settings, network, prices.rows)
+    remarks: list[str] = []
+    secrets = write_secrets(plan.base, migration.translation.secrets, remarks)
+    for step in plan.steps:
+        if step not in databases:
+            transfer(step, journal, tell)
+    return replace(migration, prices=prices, done=Done(imported, secrets, remarks))
+
+
+@contextmanager
+def _looking_at(root: Path) -> Iterator[None]:
+    """Tell what can't be looked at, for as long as the block runs."""
+    try:
+        yield
     except PermissionError as error:
         path = Path(error.filename or root)
         raise _closed(
@@ -167,39 +218,31 @@ def _planned(
             f"{error.filename or root} can't be looked at: {error.strerror}; see that its disk is "
             "mounted and nothing uses it, then run it again"
         ) from None
-    return Migration(plan, prices, translation, obstacles)
-
-
-def _done(migration: Migration, settings: Settings, network: Network, progress: Progress) -> Done:
-    plan = migration.plan
-    journal, total, done = Journal(plan.base), 2 * plan.bytes_to_copy, 0
-
-    def tell(more: int) -> None:
-        nonlocal done
-        done += more
-        progress(done, total)
-
-    leave_note(plan.tree.root, plan.steps)
-    _make_data_folder(plan.base / DATA)
-    # First of all, since one of them may be where ours is to be.
-    databases = [step for step in plan.steps if step.found.kind is Kind.DATABASE]
-    for step in databases:
-        transfer(step, journal, tell)
-    with _as_owner_of(plan.base / DATA):
-        imported = import_old_rows(settings, network, migration.prices.rows)
-    secrets = write_secrets(plan.base, migration.translation.secrets)
-    for step in plan.steps:
-        if step not in databases:
-            transfer(step, journal, tell)
-    return Done(imported, secrets)
 
 
 def _closed(path: Path) -> StorageError:
     return StorageError(f"{path} can't be looked into by this user: run it as root")
 
 
+def _without_dots(path: Path) -> Path:
+    """Return the absolute path without `..`, as cron files and units spell it."""
+    # Not by resolve(): they may name a link.
+    shortened = Path(os.path.normpath(path.absolute()))
+    with suppress(OSError):
+        if shortened.samefile(path):
+            return shortened
+    # That is where `..` follows a link, too.
+    return path.resolve()
+
+
 def _checked_base(base: Path, settings: Settings) -> Path:
     check_mounted(settings)
+    point = settings.mount_point
+    if point not in (None, ROOT_IS_MEANT) and not base.is_relative_to(Path(point).resolve()):
+        raise UsageError(
+            f"{base} is not on the disk mounted at {point}: choose a folder on it with --to, or "
+            f"correct {variable_of('mount_point')}"
+        )
     if not base.is_dir():
         raise UsageError(f"there is no folder {base} to take it to: mount its disk, or make it")
     return base
@@ -219,6 +262,28 @@ def _make_data_folder(path: Path) -> None:
         raise StorageError(
             f"can't make the folder {path}: {error.strerror}; check the one that it is in"
         ) from None
+
+
+def _load_what_imports() -> None:
+    """Load what the import of rows needs: the user who does it may be unable to read Python."""
+    import duckdb
+
+    import utxoracle.store.database  # noqa: F401
+
+    # DuckDB loads some modules only when it is used.
+    with duckdb.connect() as connection:
+        connection.execute("SELECT ?, ?", [1, ""]).fetchall()
+
+
+def _check_reach(path: Path) -> None:
+    """Check that whoever a folder belongs to can get to it, and write there."""
+    with _as_owner_of(path):
+        is_reached = is_allowed(path, os.R_OK | os.W_OK | os.X_OK)
+    if not is_reached:
+        raise StorageError(
+            f"{path} can't be used: its owner may not get there or not write there; check the "
+            "modes and owners of the folders that lead to it"
+        )
 
 
 @contextmanager
@@ -243,7 +308,8 @@ def _as_owner_of(path: Path) -> Iterator[None]:
 @contextmanager
 def _lock(base: Path) -> Iterator[None]:
     """Let no two migrations to one place go on at once."""
-    handle = os.open(base, os.O_RDONLY)
+    with _looking_at(base):
+        handle = os.open(base, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,14 +1,17 @@
 """Putting a backup in the place of the database."""
 
 import os
+import re
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from utxoracle.bitcoin.network import Network
-from utxoracle.errors import StorageError
+from utxoracle.errors import StorageError, UsageError
 from utxoracle.jobs.backup import folder_to_read
+from utxoracle.jobs.backups import trouble_with_date
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import Progress
 from utxoracle.store.backups import BackupFacts, backups_in, checked, copy_checked
@@ -56,13 +59,15 @@ def restore(
 
     Args:
         settings: Where the data folder and the backups are.
-        which: A file, a UTC day (its newest good one), or LATEST (the newest good one of all).
+        which: A file, a UTC day (its newest good one), or LATEST (the newest good one of all; those
+            dated more than a day ahead come last).
         network: The network that the database must be of.
         without_checksum: Whether a backup without a checksum beside it may be restored.
         dry_run: Whether to verify it and to do no more.
         progress: Told how many bytes of a step are done.
 
     Raises:
+        UsageError: `which` is none of these.
         StorageError: The backup isn't good or of another network, a run holds the lock or another
             program the database, or something can't be written. The database stays as it is, or is
             kept as `replaced` of its folder says; to restore once more puts that in order.
@@ -86,20 +91,22 @@ def _chosen(
     """Return the backup that is meant, what is in it, and why newer ones were passed over."""
     day = _day(which)
     if which != LATEST and day is None:
-        path = Path(which)
-        if path.name == which and not os.path.lexists(path):
-            path = settings.backup_folder() / which
+        path = _named(settings, which)
         return path, checked(path, without_checksum=without_checksum, progress=progress), ()
     folder = folder_to_read(settings)
+    found, now = backups_in(folder), time.time()
+    wrong = {one.path: trouble_with_date(one, now) for one in found if day is None}
+    misdated = {path: trouble for path, trouble in wrong.items() if trouble}
     passed_over: list[str] = []
-    for backup in backups_in(folder):
+    for backup in sorted(found, key=lambda one: one.path in misdated):
         if day in (None, backup.day):
             try:
                 facts = checked(backup.path, without_checksum=without_checksum, progress=progress)
             except StorageError as error:
                 passed_over.append(str(error))
             else:
-                return backup.path, facts, tuple(passed_over)
+                later = () if backup.path in misdated else misdated.values()
+                return backup.path, facts, (*later, *passed_over)
     of_day = f" of {day}" if day else ""
     if not passed_over:
         raise StorageError(f"there is no backup{of_day} in {folder}: see utxoracle backups")
@@ -109,7 +116,24 @@ def _chosen(
     )
 
 
+def _named(settings: Settings, which: str) -> Path:
+    """Return the file of a name, which may be that of one in the folder of the backups."""
+    path = Path(which)
+    if path.name != which or os.path.lexists(path):
+        return path
+    path = settings.backup_folder() / which
+    # Whoever names an ending means a file.
+    if path.suffix or os.path.lexists(path):
+        return path
+    raise UsageError(
+        f"{which!r} is no file, day (YYYY-MM-DD) or latest: utxoracle backups tells what there is"
+    )
+
+
 def _day(which: str) -> date | None:
+    # Python reads more as a date: 20261123, and weeks.
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", which, re.ASCII):
+        return None
     try:
         return date.fromisoformat(which)
     except ValueError:

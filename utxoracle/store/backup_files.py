@@ -3,8 +3,10 @@
 import hashlib
 import os
 import re
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -60,8 +62,8 @@ def dated_files(folder: Path, prefix: str, suffix: str) -> list[BackupFile]:
         for path in folder.iterdir():
             match = name.fullmatch(path.name)
             named = _moment(match[1], match[2]) if match else None
-            if match and named and path.is_file():
-                changed = path.stat().st_mtime
+            if match and named and (status := _status(path)) and stat.S_ISREG(status.st_mode):
+                changed = status.st_mtime
                 day_start = named.timestamp()
                 is_of_day = not match[2] and 0 <= changed - day_start < _SECONDS_OF_DAY
                 found.append(BackupFile(path, named.date(), changed if is_of_day else day_start))
@@ -78,6 +80,32 @@ def dated_files(folder: Path, prefix: str, suffix: str) -> list[BackupFile]:
 def checksum_file(path: Path) -> Path:
     """Return where the checksum of a backup stands, in the form of sha256sum."""
     return path.with_name(f"{path.name}.sha256")
+
+
+@contextmanager
+def new_file(path: Path, mode: int) -> Iterator[BinaryIO]:
+    """Give a file that isn't there yet, and has reached the disk when the block is left.
+
+    Never what somebody else has put there: whoever owns the folder may be trusted less than root.
+
+    Raises:
+        OSError: It is there, or can't be written.
+    """
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_checksum(file: Path, sha256: str, name: str, mode: int) -> None:
+    """Write a checksum to the disk, in the form of sha256sum, to a file that isn't there yet.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    with new_file(file, mode) as content:
+        content.write(f"{sha256}  {name}\n".encode())
 
 
 def recorded_checksum(path: Path) -> str | None:
@@ -139,13 +167,14 @@ def read_through(
 
 
 def free_name(folder: Path, prefix: str, suffix: str) -> Path:
-    """Return a name by the day (UTC) that no file has yet; with the time where one has it."""
+    """Return a name by the day (UTC) that no file has yet; with the time for all but its first."""
     while True:
         now = datetime.now(UTC)
-        for form in (_DAY, _SECOND):
-            path = folder / f"{prefix}{now.strftime(form)}{suffix}"
-            if not os.path.lexists(path):
-                return path
+        # Without a time it would come before those that have one, though the first is removed.
+        is_first = not any(folder.glob(f"{prefix}{now.strftime(_DAY)}*{suffix}"))
+        path = folder / f"{prefix}{now.strftime(_DAY if is_first else _SECOND)}{suffix}"
+        if not os.path.lexists(path):
+            return path
         # Two in one second.
         time.sleep(0.1)
 
@@ -196,6 +225,14 @@ def _is_ours(path: Path) -> bool:
         return recorded_checksum(path) is not None
     except StorageError:
         return False
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what kind of file it is and when it changed, None where it has gone meanwhile."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _moment(day: str, time_of_day: str | None) -> datetime | None:

@@ -14,6 +14,7 @@ from utxoracle.store.backup_files import (
     checksum_file,
     dated_files,
     digest_of,
+    new_file,
     read_through,
     recorded_checksum,
 )
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 ANOTHER = "use another backup"
 """What to do about one that isn't good."""
+
+REPUBLISH = (
+    "move it away and run utxoracle analyze, which publishes it anew; if that one isn't good "
+    "either, run utxoracle restore latest"
+)
+"""What to do about a snapshot that isn't good: analyze looks no further than at its length."""
 
 PREFIX, SUFFIX = "utxoracle_cache_", ".db"
 """What stands round the date in the name of a backup."""
@@ -198,12 +205,8 @@ def _check_file(path: Path) -> None:
 
 def _copy(source: Path, target: Path, progress: Progress | None) -> str:
     """Copy a file to the disk, and return the checksum of what was read."""
-    with source.open("rb") as file, target.open("xb") as copy:
-        os.fchmod(copy.fileno(), MODE)
-        digest = read_through(file, os.fstat(file.fileno()).st_size, copy, progress)
-        copy.flush()
-        os.fsync(copy.fileno())
-    return digest
+    with source.open("rb") as file, new_file(target, MODE) as copy:
+        return read_through(file, os.fstat(file.fileno()).st_size, copy, progress)
 
 
 def _differs(path: Path) -> StorageError:

@@ -188,10 +188,12 @@ def check_owner(path: Path) -> None:
     """
     owner = path.stat().st_uid
     if os.geteuid() == 0 and owner != 0:
-        name = _user_name(owner)
+        name = user_name(owner)
+        # As sudo takes a number from a shell.
+        account = f"'#{owner}'" if name == str(owner) else name
         raise StorageError(
             f"{path} belongs to user {name}, who could not write what root leaves there: "
-            f"run it as that user: sudo -u {name} utxoracle ..."
+            f"run it as that user: sudo -u {account} utxoracle ..."
         )
 
 
@@ -210,19 +212,19 @@ def check_access(path: Path, mode: int) -> None:
         return
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         raise StorageError(f"{path} is on a read-only disk: mount it writable, or see dmesg")
-    user, owner = _user_name(os.geteuid()), _user_name(path.stat().st_uid)
+    user, owner = user_name(os.geteuid()), user_name(path.stat().st_uid)
     advice = f"run as user {owner}" if user != owner else "give it back with chmod u+rwX"
     raise StorageError(
         f"{path} is not readable and writable for user {user} (its owner is {owner}): {advice}"
     )
 
 
-def _user_name(uid: int) -> str:
-    """Return the name of a user, or its number as sudo takes it from a shell."""
+def user_name(uid: int) -> str:
+    """Return the name of a user, or its number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return f"'#{uid}'"
+        return str(uid)
 
 
 def _megabytes(size: int) -> str:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,30 @@ def backup_lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def dump_lock(folder: Path) -> Iterator[None]:
+    """Keep other dumps of MariaDB out of a folder of backups for as long as the block runs.
+
+    The folder itself is locked: a lock file of root's would keep out whoever makes other backups.
+
+    Raises:
+        StorageError: Another dump is being written, or the folder can't be opened.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} can't be used: {error.strerror}; run utxoracle backup, which makes the "
+            "usual one, mount its disk, or choose another by --to"
+        ) from None
+    try:
+        if not _is_taken(handle, folder):
+            raise StorageError(f"another dump is being written to {folder}: wait for it")
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
 def database_lock(folder: DataFolder) -> Iterator[None]:
     """Keep every DuckDB off the database for as long as the block runs, if it is a plain file.
 
@@ -59,16 +83,8 @@ def database_lock(folder: DataFolder) -> Iterator[None]:
             f"can't write {path}: {error.strerror}; check its owner and its disk"
         ) from None
     with file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StorageError(
-                f"{path} is in use by another program: close it, then run again"
-            ) from None
-        except OSError as error:
-            raise StorageError(
-                f"can't lock {path}: {error.strerror}; use a disk that knows locks"
-            ) from None
+        if not _is_taken(file.fileno(), path, fcntl.lockf):
+            raise StorageError(f"{path} is in use by another program: close it, then run again")
         yield
 
 
@@ -94,19 +110,26 @@ def _held(path: Path, conflict: str, advice: str) -> Iterator[None]:
 
 
 def _take(handle: int, path: Path, conflict: str, advice: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StorageError(f"{conflict}{_holder(handle)}: {advice}") from None
-    except OSError as error:
-        raise StorageError(
-            f"can't lock {path}: {error.strerror}; use a disk that knows locks"
-        ) from None
+    if not _is_taken(handle, path):
+        raise StorageError(f"{conflict}{_holder(handle)}: {advice}")
     # Who holds it is only for people: a full disk mustn't keep a run from saying so itself.
     with suppress(OSError):
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()} since {since}\n".encode(), 0)
+
+
+def _is_taken(handle: int, path: Path, lock: Callable[[int, int], None] = fcntl.flock) -> bool:
+    """Take a lock, and return whether it was free."""
+    try:
+        lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise StorageError(
+            f"can't lock {path}: {error.strerror}; use a disk that knows locks"
+        ) from None
+    return True
 
 
 def _holder(handle: int) -> str:

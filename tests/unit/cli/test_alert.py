@@ -125,8 +125,18 @@ def test_that_a_setting_is_wrong_is_told_though_nothing_else_runs(check, receive
     assert ("cleared", "settings") in receiver.told
 
 
-def test_a_setting_that_an_alert_needs_must_be_right(check):
-    assert "UTXORACLE_ALERT_TIMEOUT" in one_line(check(UTXORACLE_ALERT_TIMEOUT="soon"), 2)
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("NETWORK", "foo", "UTXORACLE_NETWORK is 'foo', but must be one of main"),
+        ("ALERT_TIMEOUT", "soon", "UTXORACLE_ALERT_TIMEOUT must be a number, not 'soon'"),
+        ("ALERT_TIMEOUT", "0", "UTXORACLE_ALERT_TIMEOUT must be greater than 0"),
+    ],
+)
+def test_that_a_setting_is_wrong_is_told_though_alerts_use_it_too(check, name, value, told):
+    done = check(**{f"UTXORACLE_{name}": value})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"sent (200 OK): [critical] the settings can't be used: {told}")
 
 
 def test_a_memory_that_can_not_be_kept_is_exit_code_5(appliance, check, receiver, tmp_path):

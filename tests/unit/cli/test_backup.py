@@ -1,6 +1,5 @@
 import json
 import re
-from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -8,6 +7,8 @@ from click.testing import CliRunner
 from tests.unit.jobs.backing import flip, forget_checksum, of_day, predecessor
 from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
+from utxoracle.cli import backup as cli
+from utxoracle.cli import console
 from utxoracle.cli.backup import backup_command, backups_command, restore_command
 from utxoracle.errors import StorageError
 from utxoracle.store.database import Database
@@ -60,8 +61,7 @@ def utxoracle(data, monkeypatch):
 
 def test_a_backup_is_told_in_one_line(utxoracle, data):
     line = utxoracle("backup")
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    path = data.path / "backups" / f"utxoracle_cache_{today}.db"
+    path = rf"{data.path}/backups/utxoracle_cache_[\d-]+\.db"
     assert re.fullmatch(
         rf"made {path}: [\d.]+ MB, 300 blocks \(1 to 300\), verified, [\d.]+ s\n", line
     )
@@ -110,7 +110,8 @@ def test_backups_are_a_table(utxoracle, data):
 def test_one_that_is_not_good_is_exit_code_1(utxoracle, data, spoil):
     folder = data.path / "backups"
     of_day(data.snapshot, folder, 1)
-    spoil(of_day(data.snapshot, folder, 2))
+    path = of_day(data.snapshot, folder, 2)
+    spoil(path)
     *_, good, bad = utxoracle("backups", exit_code=1).splitlines()
     assert good.endswith("yes")
     assert "NO: " in bad
@@ -124,7 +125,30 @@ def test_one_that_is_not_good_is_exit_code_1(utxoracle, data, spoil):
         "verified",
         "of_predecessor",
     }
-    assert told["backups"][1]["trouble"] in bad
+    trouble = told["backups"][1]["trouble"]
+    assert trouble.startswith(f"{path} ")
+    # The first column tells which one.
+    assert bad.startswith(path.name)
+    assert bad.endswith(trouble.replace(f"{path} ", "NO: "))
+
+
+def test_a_backup_of_the_future_is_told_in_the_table(utxoracle, data):
+    of_day(data.snapshot, data.path / "backups", -3)
+    assert " in the future " in utxoracle("backups")
+
+
+def test_progress_tells_what_is_done(utxoracle, data, monkeypatch):
+    told = []
+
+    def progress_of(action, *unit):
+        told.append(action)
+        return console.progress_of(action, *unit)
+
+    monkeypatch.setattr(cli, "progress_of", progress_of)
+    of_day(data.snapshot, data.path / "backups", 2)
+    utxoracle("restore", "latest", "--dry-run")
+    utxoracle("restore", "latest")
+    assert told == ["verifying", "restoring"]
 
 
 def test_backups_of_the_predecessor_are_told_and_no_failure(utxoracle, data):

@@ -55,6 +55,7 @@ def test_a_dry_run_tells_all_and_does_nothing(utxoracle, old, tmp_path):
     assert any("0.0.0.0" in line for line in lines)
     assert any("03:00" in line for line in lines)
     assert "services.utxoracle = {" in lines
+    assert f"UTXORACLE_DATA_DIR={tmp_path}/new/utxoracle/data" in lines
     assert lines[-1] == "Nothing was done: add --apply to do it."
 
 
@@ -77,9 +78,11 @@ def test_it_is_done_and_the_command_that_archives_the_old_tree_is_printed(utxora
     assert done.returncode == 0, done.stderr
     assert "imported 8 new, 0 changed, 0 were there already" in done.stdout
     archive = done.stdout.splitlines()[-1].strip()
-    assert archive.startswith(f"tar --create --gzip --sparse --file={old}-predecessor.tar.gz ")
+    packed = f"{old}-predecessor.tar.gz"
+    assert archive.startswith(f"(umask 077; tar --create --gzip --sparse --file={packed} ")
     subprocess.run(["/bin/sh", "-c", archive], check=True)
-    assert (tmp_path / "old-predecessor.tar.gz").exists()
+    # It holds what .env holds.
+    assert Path(packed).stat().st_mode & 0o777 == 0o600
     again = utxoracle("migrate", "--from", "old", "--to", "new", "--apply", **REGTEST)
     assert again.returncode == 0, again.stderr
     assert "nothing is left there to be taken over" in again.stdout
@@ -108,6 +111,7 @@ def test_json(utxoracle, old, tmp_path):
     assert mysql["files"] == 6
     assert mysql["bytes"] >= 1 << 20
     assert mysql["owners"] == [{"uid": os.geteuid(), "gid": os.getegid(), "files": 9}]
+    assert f"UTXORACLE_DATA_DIR={tmp_path}/new/utxoracle/data\n" in told["env"]
     assert {row["reason"] for row in told["left"]} == {"its settings are translated"}
     told = json.loads(utxoracle(*arguments, "--apply", **REGTEST).stdout)
     assert told["applied"] is True
@@ -115,7 +119,7 @@ def test_json(utxoracle, old, tmp_path):
     assert all(
         path.startswith(f"{tmp_path}/new/mempool/config/secrets/") for path in told["secrets"]
     )
-    assert told["archive"].startswith("tar ")
+    assert told["archive"].startswith("(umask 077; tar ")
 
 
 def test_what_is_in_the_way_is_a_warning_at_first_and_then_a_refusal(utxoracle, old, tmp_path):
@@ -209,3 +213,21 @@ def test_a_run_that_is_interrupted_is_gone_on_with_by_the_next(utxoracle, old, o
     assert content_of(other_disk / "mempool" / "data" / "mysql") == content_of(
         old / "mempool-stack" / "data" / "mysql"
     )
+
+
+def test_rows_that_go_elsewhere_than_the_data_folder_that_is_set_are_told(utxoracle, old, tmp_path):
+    command = ("migrate", "--from", "old", "--to", "new", "--data-dir")
+    done = utxoracle(*command, "elsewhere/utxoracle/data", **REGTEST)
+    warning = f"utxoracle: warning: rows go to {tmp_path}/new/utxoracle/data, not to elsewhere/"
+    assert [line for line in done.stderr.splitlines() if line.startswith(warning)]
+    assert "rows go to" not in utxoracle(*command, "new/utxoracle/data", **REGTEST).stderr
+
+
+def test_a_name_that_is_not_utf_8_is_printed(utxoracle, old):
+    strange = old / "utxoracle" / "data" / os.fsdecode(b"utxoracle_\xff.db")
+    strange.touch()
+    done = utxoracle(
+        "migrate", "--from", "old", "--to", "new", PYTHONIOENCODING="utf-8:strict", **REGTEST
+    )
+    assert done.returncode == 0, done.stderr
+    assert "utxoracle_\\xff.db: its name is not UTF-8" in done.stdout

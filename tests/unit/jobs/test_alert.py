@@ -317,6 +317,33 @@ def test_a_clock_that_was_set_back_makes_no_length_of_time_below_nothing(
     assert message["message"].startswith("over after 0 min: ")
 
 
+def test_what_gets_worse_is_told_once_more_and_what_gets_better_is_not(
+    settings, receiver, data, memory
+):
+    alert(Event.CHECK, settings)
+    first = receiver.received[1]
+    assert first.message["level"] == "warning"
+    state = read_state(memory)
+    state.alerts["backup"].since = 1.5e9
+    write_state(memory, state)
+    receiver.received.clear()
+    old = data.path / "backups" / "utxoracle_cache_2026-01-02.db"
+    old.parent.mkdir()
+    old.touch()
+    alert(Event.CHECK, settings)
+    (second,) = receiver.received
+    assert second.message["level"] == "critical"
+    assert "a backup is overdue" in second.message["message"]
+    for key in ("condition", "state", "id"):
+        assert second.message[key] == first.message[key]
+    assert second.message["timestamp"] == "2017-07-14T02:40:00Z"
+    assert second.headers["X-Utxoracle-Delivery"] != first.headers["X-Utxoracle-Delivery"]
+    old.unlink()
+    assert alert(Event.CHECK, settings).sent == []
+    old.touch()
+    assert alert(Event.CHECK, settings).sent == []
+
+
 def test_a_source_whose_name_can_not_be_shown_is_told_once(settings, receiver, memory, caplog):
     folder = DataFolder(settings.data_dir)
     sources = [{"name": "mempool \udcff", "state": "unreachable", "height": None}]

@@ -107,10 +107,10 @@ def test_what_the_message_about_a_junk_database_says_puts_it_in_order(appliance)
     appliance.database.write_bytes(os.urandom(50_000))
     line = refused_unchanged(appliance)
     assert "not a valid DuckDB database" in line
-    advice = re.search(r"move it away, then (cp \S+ \S+)\n", line)
+    advice = re.search(r"run utxoracle (restore latest), or .* utxoracle (restore .*)\n", line)
     assert advice
-    appliance.database.rename(appliance.folder / "damaged")
-    subprocess.run(advice[1].split(), check=True)
+    assert "there is no backup" in appliance.refused(5, *advice[1].split())
+    assert appliance.run(*advice[2].split()).returncode == 0
     assert_goes_on(appliance)
 
 
@@ -144,10 +144,27 @@ def test_a_database_of_a_newer_version_is_left_alone(appliance):
 
 def test_a_missing_database_is_not_made_anew_by_itself(appliance):
     appliance.database.unlink()
-    assert "not initialised: run utxoracle init-db, or mount its disk" in refused_unchanged(
-        appliance
-    )
+    line = refused_unchanged(appliance)
+    assert "utxoracle_cache.db is not there: mount its disk, run utxoracle restore" in line
     assert "is gone, but its copy is there: cp " in appliance.refused(5, "init-db")
+
+
+@pytest.mark.parametrize(
+    "command", [["init-db"], ["analyze"], ["analyze", "--dry-run"], ["backup"]]
+)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_nothing_is_made_or_read_where_the_disk_is_not_mounted(
+    filled, node, tmp_path, command, is_there
+):
+    point = tmp_path / "nvme"
+    appliance = Appliance(point / "data", node.mempool)
+    if is_there:
+        # What was once made on the root disk by mistake.
+        filled.copy(appliance.folder)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    line = appliance.refused(5, *command, UTXORACLE_MOUNT_POINT=str(point))
+    assert f"{point} is not mounted: mount it, or correct UTXORACLE_MOUNT_POINT" in line
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 @pytest.mark.parametrize("is_there", [False, True])
@@ -157,7 +174,7 @@ def test_a_folder_that_is_not_initialised_is_told_and_not_filled(node, tmp_path,
         appliance.folder.mkdir()
     line = appliance.refused(5, "analyze")
     assert str(appliance.folder) in line
-    assert "run utxoracle init-db, or mount its disk" in line
+    assert "mount its disk, run utxoracle restore latest, or utxoracle init-db" in line
     assert not list(appliance.folder.rglob("*.db"))
     appliance.init()
 

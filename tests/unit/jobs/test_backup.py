@@ -1,11 +1,13 @@
 """`utxoracle backup`: what stands under the name of a backup is whole, or it isn't there."""
 
 import os
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import duckdb
 import pytest
 
 from tests.appliance import Appliance, one_line
@@ -15,6 +17,7 @@ from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import backup
+from utxoracle.jobs.backups import backups as listed_backups
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import checksum_file
 from utxoracle.store.backups import backups_in, checked
@@ -94,8 +97,9 @@ def refusal(settings):
 
 
 def test_a_backup_is_the_published_database_with_its_checksum(data, settings, backups):
+    days = {today()}
     made = backup(settings)
-    assert made.path == backups / f"utxoracle_cache_{today()}.db"
+    assert made.path in {backups / f"utxoracle_cache_{day}.db" for day in days | {today()}}
     assert made.path.read_bytes() == data.snapshot.read_bytes()
     digest = sha256(data.snapshot.read_bytes()).hexdigest()
     assert checksum_file(made.path).read_text() == f"{digest}  {made.path.name}\n"
@@ -130,8 +134,36 @@ def test_a_second_one_of_a_day_has_the_time_also_when_nothing_is_new(settings, b
     found = backups_in(backups)
     assert [backup.path for backup in found] == [one.path for one in reversed(made)]
     assert made[0].facts == made[1].facts
-    for one in made[1:]:
-        assert one.path.name.startswith(f"utxoracle_cache_{today()}_")
+    days = [re.fullmatch(r"utxoracle_cache_([\d-]+)(?:_\d{6})?", one.path.stem) for one in made]
+    # There are two of them at midnight.
+    without_time = [day for day in days if day[0] == f"utxoracle_cache_{day[1]}"]
+    assert len(without_time) == len({day[1] for day in days})
+
+
+def test_the_name_of_a_days_first_that_was_removed_is_not_used_again(settings, backups):
+    first, second = (backup(settings).path for _ in range(2))
+    for path in (first, checksum_file(first)):
+        path.unlink()
+    newest = backup(settings).path
+    assert [one.path for one in backups_in(backups)] == [newest, second]
+
+
+def test_a_folder_that_is_a_link_to_a_disk_that_is_not_mounted_is_told(settings, backups, tmp_path):
+    backups.symlink_to(tmp_path / "usb" / "utxoracle")
+    told = f"{backups} leads to {tmp_path}/usb/utxoracle, which is not there: mount its disk"
+    assert refusal(settings) == told
+    with pytest.raises(StorageError, match=f"^{told}$"):
+        listed_backups(settings)
+    (tmp_path / "usb" / "utxoracle").mkdir(parents=True)
+    assert backup(settings).path.exists()
+
+
+def test_without_data_it_says_how_to_get_them_back(settings, data):
+    data.snapshot.unlink()
+    assert "run utxoracle analyze, which publishes it" in refusal(settings)
+    shutil.rmtree(data.path)
+    told = f"{data.snapshot} is not there: mount its disk, run utxoracle restore latest, or"
+    assert told in refusal(settings)
 
 
 def test_another_folder_is_never_made(settings, tmp_path, data):
@@ -157,19 +189,28 @@ def test_without_a_snapshot_there_is_nothing_to_back_up(data, settings, backups)
     assert not backups.exists()
 
 
-@pytest.mark.parametrize("spoil", [flip, lambda path: os.truncate(path, 0)])
+def wipe(path):
+    content = bytearray(path.read_bytes())
+    # Somewhere in a page that is in use.
+    content[12_288 + 5 * 262_144 : 12_288 + 6 * 262_144] = bytes(262_144)
+    path.write_bytes(content)
+
+
+def tear(path):
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM blocks WHERE height = 100")
+
+
+@pytest.mark.parametrize("spoil", [wipe, tear, lambda path: os.truncate(path, 0)])
 def test_a_snapshot_that_is_not_good_is_not_backed_up(data, settings, backups, spoil):
     backup(settings)
     before = names(backups)
-    content = bytearray(data.snapshot.read_bytes())
     spoil(data.snapshot)
-    # Somewhere in a page that is in use.
-    content[12_288 + 5 * 262_144 : 12_288 + 6 * 262_144] = bytes(262_144)
-    message = refusal(settings) if not data.snapshot.stat().st_size else ""
-    data.snapshot.write_bytes(content)
-    message += refusal(settings)
+    message = refusal(settings)
     assert str(data.snapshot) in message
-    assert "move it away, then run utxoracle analyze, which publishes it anew" in message
+    assert "move it away and run utxoracle analyze, which publishes it anew; if that one" in message
+    # What is published anew is a copy of a database that may be torn itself.
+    assert message.endswith("run utxoracle restore latest")
     assert names(backups) == before
 
 

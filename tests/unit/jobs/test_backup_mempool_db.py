@@ -184,20 +184,44 @@ def test_two_at_once_are_refused(appliance, server):
     assert len(files(appliance)) == 2
 
 
-def test_a_full_disk_is_one_line(appliance, server, tmp_path):
+@pytest.fixture
+def cramped(tmp_path: Path) -> Iterator[Path]:
+    """A folder for backups that is a disk of its own, of 80 MiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("nothing can be mounted here")
     try:
-        # What can't be packed.
-        server.filter_dumps("(head -c 1000000 /dev/urandom; cat)")
-        line = appliance.refused(5, COMMAND, "--to", str(disk))
-        assert f"can't write to {disk}: No space left on device" in line
-        assert list(disk.iterdir()) == []
+        yield disk
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_one_line(appliance, cramped):
+    moment = "open mempool_db_*.sha256"
+    command = (COMMAND, "--to", str(cramped))
+    line = one_line(appliance.run_disturbed("fill", moment, *command), 5)
+    assert f"can't write to {cramped}: No space left on device" in line
+    assert not list(cramped.glob("mempool_db_*.gz"))
+
+
+def test_a_dump_stops_before_it_takes_the_last_space(appliance, server, cramped):
+    # What can't be packed.
+    server.filter_dumps("(head -c 30000000 /dev/urandom; cat)")
+    line = appliance.refused(5, COMMAND, "--to", str(cramped))
+    assert re.search(rf"the disk of {cramped} has 6[67] MB free, but 67 MB are needed", line)
+    assert list(cramped.iterdir()) == []
+
+
+def test_a_dump_does_not_begin_without_room_for_one_like_the_newest(appliance, server, cramped):
+    newest = cramped / "mempool_db_2020-01-01.sql.gz"
+    newest.write_bytes(bytes(15_000_000))
+    # So there is nothing that could be dumped.
+    server.contain(MARIADB_PASSWORD="another")
+    line = appliance.refused(5, COMMAND, "--to", str(cramped))
+    assert f"the disk of {cramped} has 69 MB free, but 82 MB are needed: make room" in line
+    assert list(cramped.iterdir()) == [newest]
 
 
 def test_a_disk_that_gives_back_something_else_is_found(appliance, server):

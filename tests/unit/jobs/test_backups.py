@@ -83,6 +83,11 @@ def test_where_nothing_is_there_is_nothing_to_tell(settings, found):
     assert backups(settings) == []
 
 
+def test_a_data_folder_that_is_gone_is_told(tmp_path):
+    with pytest.raises(StorageError, match="gone is not there, nor are backups in it: mount its"):
+        backups(Settings(data_dir=tmp_path / "gone"))
+
+
 def test_a_folder_that_was_named_must_be_there(settings, source, tmp_path):
     elsewhere = Settings(data_dir=settings.data_dir, backup_dir=tmp_path / "mount")
     with pytest.raises(StorageError, match="mount is not there: mount its disk"):

@@ -1,10 +1,12 @@
 import os
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.conftest import ordinary_user
+from tests.unit.jobs.backing import record
 from tests.unit.store.samples import (
     EXCHANGE,
     FIRST_TIME,
@@ -23,6 +25,7 @@ from utxoracle.jobs.backup import backup
 from utxoracle.jobs.conditions import conditions
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
+from utxoracle.store.backup_files import checksum_file
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import NO_RUN, write_last_run
@@ -30,6 +33,9 @@ from utxoracle.store.snapshot import publish
 
 TOP = 300
 NOW = FIRST_TIME + 600 * TOP + 240
+MADE = NOW - 60
+"""When the backup was made."""
+
 HOUR = 3600
 
 RUN = replace(
@@ -63,8 +69,16 @@ def all_well(empty_store, tmp_path_factory):
     folder = DataFolder(shutil.copytree(empty_store, path))
     store(folder, batch(1, TOP, days=[day_row(1, last_height=287)]))
     write_last_run(folder, RUN)
-    backup(settings_of(folder))
+    back_up(folder, MADE)
     return path
+
+
+def back_up(folder, moment):
+    """Make a backup that seems to have been made at a moment."""
+    made = backup(settings_of(folder)).path
+    checksum_file(made).unlink()
+    name = datetime.fromtimestamp(moment, UTC).strftime("utxoracle_cache_%Y-%m-%d_%H%M%S.db")
+    record(made.rename(made.with_name(name)))
 
 
 @pytest.fixture
@@ -134,6 +148,17 @@ def test_no_good_run_is_one_only_after_some_time(well):
     assert held(well) == ["run"]
     well.last_run.write_text("junk")
     assert held(well) == ["run"]
+
+
+@pytest.mark.parametrize("exit_code", [4, 5])
+def test_a_failure_that_mostly_stays_is_one_at_once_until_a_run_goes_well(well, exit_code):
+    write_last_run(well, replace(FAILED, exit_code=exit_code, message="it is damaged"))
+    assert held(well) == ["run"]
+    write_last_run(well, FAILED)
+    assert held(well) == []
+    assert unknown(well, opened("run")) == ["run"]
+    write_last_run(well, RUN)
+    assert judged(well, opened("run"))["run"].is_over
 
 
 def test_a_clock_that_was_ahead_is_one(well):
@@ -281,9 +306,8 @@ def newest_backup(folder):
 
 
 def test_a_backup_that_is_overdue_or_missing_is_one(well):
-    made = newest_backup(well).stat().st_mtime
-    write_last_run(well, replace(RUN, finished=made, succeeded=made))
-    late = made + 31 * HOUR
+    write_last_run(well, replace(RUN, finished=MADE, succeeded=MADE))
+    late = MADE + 31 * HOUR
     assert judged(well, None, late, stall_minutes=1e9)["backup"].holds
     assert not judged(well, None, late, stall_minutes=1e9, backup_hours=40.0)["backup"].holds
     newest_backup(well).unlink()
@@ -301,7 +325,7 @@ def test_a_damaged_backup_is_one_until_there_is_a_good_one(well):
     again = conditions(settings, AlertState(backup=found.backup), NOW)
     assert again.conditions[-1] == found.conditions[-1]
     assert again.backup == found.backup
-    backup(settings)
+    back_up(well, NOW)
     healed = conditions(settings, AlertState(backup=found.backup), NOW)
     assert not any(one.holds for one in healed.conditions)
 

@@ -2,6 +2,7 @@ import os
 import shutil
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,7 @@ from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings
 from utxoracle.store.database import Database
 from utxoracle.store.folder import DataFolder
+from utxoracle.store.last_run import read_last_run, write_last_run
 from utxoracle.store.lock import run_lock
 from utxoracle.store.snapshot import publish
 
@@ -176,6 +178,24 @@ def test_a_damaged_snapshot_is_told_once_and_all_else_is_looked_at(data):
     assert statuses(found, "database", "run") == {CheckStatus.OK}
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "status"),
+    [(3, CheckStatus.WARNING), (4, CheckStatus.ERROR), (5, CheckStatus.ERROR)],
+)
+def test_a_run_that_failed_fails_at_once_where_that_mostly_stays(data, exit_code, status):
+    run = read_last_run(data)
+    write_last_run(data, replace(run, exit_code=exit_code, message="it is damaged"))
+    told = examine(data)["run"]
+    assert told.status == status
+    assert f"failed with exit code {exit_code}: it is damaged" in told.detail
+
+
+@pytest.mark.parametrize("kept", [3_000_000, 100_000])
+def test_a_database_that_was_cut_short_is_a_failure(data, kept):
+    os.truncate(data.database, min(kept, data.database.stat().st_size // 2))
+    assert statuses(examine(data), "publication") == {CheckStatus.ERROR}
+
+
 def test_a_run_that_is_going_on_is_not_disturbed(data):
     with run_lock(data), Database.open(data, REGTEST) as opened:
         found = examine(data)
@@ -220,7 +240,7 @@ def test_a_disk_that_hangs_is_not_waited_for(data, monkeypatch):
     ("error", "status", "detail"),
     [
         (UtxoracleError("it is broken: mend it"), CheckStatus.ERROR, "it is broken: mend it"),
-        (ValueError("odd"), CheckStatus.UNKNOWN, "it can't be checked (ValueError: odd)"),
+        (ValueError("odd"), CheckStatus.UNKNOWN, "it can't be checked (ValueError)"),
         (OSError("odd"), CheckStatus.UNKNOWN, "it can't be checked (OSError: odd)"),
     ],
 )

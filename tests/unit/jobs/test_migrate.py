@@ -12,13 +12,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, ordinary_user
 from tests.old_tree import (
     ENV_FILE,
     SECRETS,
     apps,
     checkout,
     content_of,
+    mysql_folder,
     price_database,
     price_job,
     price_rows,
@@ -337,7 +338,7 @@ def test_a_base_that_is_not_there_or_not_mounted_is_told(root, tmp_path, machine
     with pytest.raises(UsageError, match=r"there is no folder .*/nowhere to take it to"):
         planned(root, tmp_path / "nowhere", machine)
     settings = Settings(mount_point=str(base))
-    with pytest.raises(StorageError, match=f"no disk is mounted at {base}: mount it"):
+    with pytest.raises(StorageError, match=f"{base} is not mounted: mount it"):
         migrate(settings, REGTEST, root=root, base=base, machine=machine)
 
 
@@ -350,6 +351,22 @@ def test_two_at_once_are_refused(root, machine, base):
         assert planned(root, base, machine).refusals == []
     finally:
         os.close(handle)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize(
+    "closed",
+    ["new", "new/utxoracle/data", "stack", "stack/data/mysql"],
+)
+def test_what_this_user_may_not_look_into_is_named(open_folder, closed):
+    (open_folder / "new" / "utxoracle" / "data").mkdir(parents=True)
+    mysql_folder(open_folder / "stack" / "data" / "mysql")
+    (open_folder / closed).chmod(0o700)
+    with ordinary_user(), pytest.raises(StorageError) as refused:
+        planned(open_folder / "stack", open_folder / "new", open_folder)
+    assert str(refused.value) == (
+        f"{open_folder}/{closed} can't be looked into by this user: run it as root"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

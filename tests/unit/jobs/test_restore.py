@@ -15,7 +15,7 @@ from tests.conftest import NOBODY
 from tests.unit.jobs.backing import SPOILS, cut, flip, forget_checksum, of_day, record
 from tests.unit.store.samples import batch, block_row
 from utxoracle.bitcoin.network import MAIN, REGTEST
-from utxoracle.errors import StorageError
+from utxoracle.errors import StorageError, UsageError
 from utxoracle.jobs.backup import backup
 from utxoracle.jobs.restore import restore
 from utxoracle.settings import Settings
@@ -23,7 +23,7 @@ from utxoracle.store.backup_files import checksum_file
 from utxoracle.store.backups import checked
 from utxoracle.store.connection import Connection
 from utxoracle.store.database import Database, create_database, published_database
-from utxoracle.store.folder import DataFolder
+from utxoracle.store.folder import SPARE_SPACE, DataFolder
 from utxoracle.store.last_run import file_marks
 from utxoracle.store.lock import run_lock
 from utxoracle.store.snapshot import Snapshot, is_published, publish, published_revision
@@ -210,6 +210,19 @@ def test_the_newest_good_one_is_taken_and_what_was_passed_over_is_told(
     assert_restored(data, [NEW])
 
 
+def test_those_dated_ahead_are_the_last_to_be_taken(data, settings, saved):
+    ahead = of_day(data.snapshot, saved.parent, -3)
+    done = restored(settings, dry_run=True)
+    assert done.path == saved
+    (line,) = done.passed_over
+    assert line.startswith(f"{ahead.name} is dated ")
+    assert "from now: the clock was wrong when it was made" in line
+    cut(saved)
+    done = restored(settings, dry_run=True)
+    assert (done.path, len(done.passed_over)) == (ahead, 1)
+    assert str(saved) in done.passed_over[0]
+
+
 def test_a_backup_that_is_changed_between_checking_and_copying_is_refused(
     settings, saved, monkeypatch
 ):
@@ -247,6 +260,12 @@ def test_a_file_is_found_by_path_or_in_the_folder_of_the_backups(settings, saved
     assert restored(settings, str(moved)).path == moved
 
 
+@pytest.mark.parametrize("which", ["yesterday", "2026-13-45", "20261123", "2026-W48-1"])
+def test_what_is_no_file_nor_day_is_wrong_usage(settings, which):
+    with pytest.raises(UsageError, match=f"^'{which}' is no file, day "):
+        restored(settings, which)
+
+
 def test_one_without_a_checksum_is_taken_only_where_that_is_asked_for(data, settings, saved):
     forget_checksum(saved)
     assert "--without-checksum" in refusal(settings, str(saved))
@@ -279,7 +298,7 @@ def test_a_log_beside_a_backup_that_has_a_checksum_is_refused_whatever_its_name(
 
 
 def test_a_database_that_another_program_has_open_stays(data, settings):
-    """Its next commit would create a log beside the restored one."""
+    """Its next commit would make a log beside the restored one."""
     command = [sys.executable, "-c", HOLD_OPEN, str(data.database)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"open\n"
@@ -324,9 +343,15 @@ def test_a_folder_that_was_named_must_be_there(settings, tmp_path):
 
 def test_a_data_folder_is_not_made_while_its_disk_is_not_mounted(settings, saved, tmp_path):
     fresh = Settings(data_dir=tmp_path / "disk" / "data", mount_point=str(tmp_path / "disk"))
-    with pytest.raises(StorageError, match="disk is not mounted: mount it"):
-        restored(fresh, str(saved))
+    for which in str(saved), "latest":
+        with pytest.raises(StorageError, match="disk is not mounted: mount it"):
+            restored(fresh, which)
     assert not (tmp_path / "disk").exists()
+
+
+def test_backups_are_not_missed_in_a_data_folder_that_is_gone(tmp_path):
+    message = refusal(Settings(data_dir=tmp_path / "mnt" / "data"))
+    assert "mnt/data is not there, nor are backups in it: mount its disk, or name" in message
 
 
 @pytest.mark.parametrize("is_initialised", [False, True])
@@ -478,7 +503,7 @@ def test_the_next_run_publishes_what_a_killed_restore_did_not(data, appliance, s
     assert data.snapshot.read_bytes() == data.database.read_bytes()
 
 
-def test_a_disk_that_fills_up_is_one_line_and_the_database_stays(data, tmp_path):
+def test_a_disk_that_fills_up_is_one_line_and_the_database_stays(data, saved, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)]
@@ -491,7 +516,10 @@ def test_a_disk_that_fills_up_is_one_line_and_the_database_stays(data, tmp_path)
         line = one_line(cramped.run_disturbed("fill", "open .utxoracle_cache.db.new", *command), 5)
         assert "No space left on device" in line
         assert top_of(folder.database) == top_of(folder.snapshot) == NEW
-        (cramped.folder / "filler").write_bytes(bytes(30 << 20))
+        (cramped.folder / "filler").unlink()
+        # There is room for the database, but not for the snapshot as well.
+        room = SPARE_SPACE + saved.stat().st_size * 3 // 2
+        (cramped.folder / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - room))
         assert "are needed: make room" in cramped.refused(5, *command)
         (cramped.folder / "filler").unlink()
         assert cramped.run(*command).returncode == 0

@@ -3,6 +3,7 @@ import shutil
 import sqlite3
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 
 import duckdb
@@ -327,6 +328,7 @@ def test_backups_are_told_by_their_names_newest_first(tmp_path):
     for name in sorted(names + others):
         (tmp_path / name).touch()
     (tmp_path / "utxoracle_cache_2025-10-01.db").mkdir()
+    (tmp_path / "utxoracle_cache_2025-10-02.db").symlink_to("nowhere")
     found = backups_in(tmp_path)
     assert [backup.path for backup in found] == [tmp_path / name for name in names]
     assert found[1].made == datetime(2025, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
@@ -344,6 +346,22 @@ def test_the_first_of_a_day_was_made_when_it_changed_if_that_is_of_its_day(tmp_p
     ):
         os.utime(path, (changed, changed))
         assert backups_in(tmp_path)[0].made == made
+
+
+def test_one_that_is_removed_meanwhile_hides_no_others(tmp_path, monkeypatch):
+    gone, stays = (tmp_path / f"utxoracle_cache_2025-12-0{day}.db" for day in (1, 2))
+    gone.touch()
+    stays.touch()
+    stat = Path.stat
+
+    def stat_and_remove(path, **options):
+        found = stat(path, **options)
+        if path == gone:
+            gone.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat_and_remove)
+    assert stays in [backup.path for backup in backups_in(tmp_path)]
 
 
 def test_where_no_folder_is_there_are_no_backups(tmp_path):

@@ -155,7 +155,7 @@ def test_opening_and_closing_writes_nothing(folder):
 
 def test_a_missing_database_is_told(folder):
     folder.database.unlink()
-    assert "not initialised: run utxoracle init-db" in refusal(folder)
+    assert "is not there: mount its disk, run utxoracle restore latest, or" in refusal(folder)
     assert not folder.database.exists()
 
 
@@ -165,7 +165,10 @@ def test_junk_is_refused_with_the_way_back(folder, content):
     message = refusal(folder)
     assert "not a valid DuckDB database" in message
     assert "is left as it is" in message
-    assert f"move it away, then cp {folder.snapshot} {folder.database}" in message
+    assert message.endswith(
+        "run utxoracle restore latest, or where there is no backup utxoracle restore "
+        f"{folder.snapshot} --without-checksum"
+    )
 
 
 def test_a_long_path_leaves_room_for_the_reason(tmp_path):
@@ -175,10 +178,13 @@ def test_a_long_path_leaves_room_for_the_reason(tmp_path):
     assert "not a valid DuckDB database" in refusal(folder)
 
 
-def test_without_a_snapshot_the_way_back_is_a_backup(folder):
+def test_without_a_snapshot_the_way_back_is_a_backup_or_to_begin_anew(folder):
     folder.database.write_bytes(b"junk")
     folder.snapshot.unlink()
-    assert "move it away, then put a backup in its place" in refusal(folder)
+    assert refusal(folder).endswith(
+        "run utxoracle restore latest, or where there is no backup move it away and run utxoracle "
+        "init-db"
+    )
 
 
 def test_a_file_cut_short_is_refused_unless_only_free_pages_are_gone(folder):
@@ -195,7 +201,7 @@ def test_a_file_cut_short_is_refused_unless_only_free_pages_are_gone(folder):
         except StorageError:
             message = refusal(folder)
             assert "is left as it is" in message
-            assert f"cp {folder.snapshot}" in message
+            assert f"restore {folder.snapshot}" in message
             refused += 1
     assert refused >= 17
 
@@ -252,15 +258,16 @@ def test_a_database_of_something_else_is_refused(folder, statements):
     make_foreign(folder, *statements)
     message = refusal(folder)
     assert "is not a database of utxoracle" in message
-    assert "move it away, then" in message
+    assert "run utxoracle restore latest" in message
 
 
 def test_the_log_of_something_else_is_not_folded_in(folder):
     make_foreign(folder)
     leave_log(folder.database)
+    folder.snapshot.unlink()
     message = refusal(folder)
     assert "is not a database of utxoracle" in message
-    assert "move it and its .wal away, then" in message
+    assert "move it and its .wal away and run" in message
 
 
 @pytest.mark.parametrize("with_log", [False, True])
@@ -282,7 +289,7 @@ def test_a_damaged_log_is_refused(folder):
     folder.wal.write_bytes(log)
     message = refusal(folder)
     assert "Failure while replaying WAL" in message
-    assert "move it and its .wal away" in message
+    assert "run utxoracle restore latest" in message
 
 
 def test_a_database_that_another_program_has_open_is_told(folder):

@@ -30,7 +30,10 @@ def test_a_folder_that_can_be_written_is_fine(folder):
 
 def test_a_missing_folder_is_told(tmp_path):
     message = check_fails(DataFolder(tmp_path / "nowhere"))
-    assert "nowhere is not there; run utxoracle init-db, or mount its disk" in message
+    assert message == (
+        f"{tmp_path}/nowhere is not there: mount its disk, run utxoracle restore latest, or "
+        "utxoracle init-db where there is no backup"
+    )
 
 
 def test_a_file_in_place_of_the_folder_is_told(tmp_path):

@@ -178,7 +178,7 @@ def test_a_missing_snapshot_is_told(folder):
         folder
     )
     folder.database.unlink()
-    assert "is not there: run utxoracle init-db where nothing is initialised" in refusal(folder)
+    assert "is not there: mount its disk, run utxoracle restore latest, or" in refusal(folder)
 
 
 def test_a_snapshot_that_goes_is_told_and_one_that_comes_is_read(folder):

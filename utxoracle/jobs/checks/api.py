@@ -8,6 +8,7 @@ from typing import Any
 from utxoracle.jobs.checks.services import is_installed
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings, variable_of
+from utxoracle.sources.secret_file import bearer_token
 
 _PATH = "/api/prices/latest"
 _UNIT = "utxoracle-api.socket"
@@ -31,6 +32,7 @@ def api(settings: Settings, newest: int | None) -> Check:
 
     Raises:
         OSError: The token can't be read.
+        UsageError: What its file holds is none.
     """
     if not settings.api_port:
         return Check(
@@ -45,7 +47,8 @@ def api(settings: Settings, newest: int | None) -> Check:
         status, body = _get(host, settings.api_port, headers)
     except ConnectionRefusedError:
         return _not_running(place)
-    except (OSError, http.client.HTTPException) as error:
+    # ValueError: the host is no name that could be looked up.
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return Check(
             CheckStatus.ERROR,
             f"{place} does not answer ({error or type(error).__name__}): see journalctl -u "
@@ -55,8 +58,10 @@ def api(settings: Settings, newest: int | None) -> Check:
 
 
 def _token(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.readline(_LONGEST).strip().decode("latin-1")
+    # That this user may not read it is no fault of the file.
+    with path.open("rb"):
+        pass
+    return bearer_token(path, variable_of("api_token_file"))
 
 
 def _get(host: str, port: int, headers: dict[str, str]) -> tuple[int, bytes]:

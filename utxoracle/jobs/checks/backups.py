@@ -2,11 +2,12 @@
 
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup_mempool_db import mempool_backups_in
+from utxoracle.jobs.backups import trouble_with_date
 from utxoracle.jobs.health import Check, CheckStatus, unseen
 from utxoracle.jobs.report import duration
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.backup_files import BackupFile
-from utxoracle.store.backups import backups_in, checked
+from utxoracle.store.backups import ANOTHER, backups_in, checked
 
 
 def kept_backups(settings: Settings, now: float) -> Check:
@@ -50,6 +51,8 @@ def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check
         return Check(CheckStatus.UNKNOWN, str(error))
     if newest is None:
         return _none(settings)
+    if wrong_date := trouble_with_date(newest, now):
+        return Check(CheckStatus.ERROR, wrong_date)
     if verify and (trouble := _trouble_with(newest)):
         return trouble
     age = now - newest.made
@@ -66,7 +69,7 @@ def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check
 def _none(settings: Settings) -> Check:
     """Say what to do about a folder without a backup."""
     folder, data = settings.backup_folder(), settings.data_folder()
-    if settings.backup_dir and not folder.exists():
+    if (settings.backup_dir or folder.is_symlink()) and not folder.exists():
         return Check(
             CheckStatus.ERROR,
             f"the folder of backups {folder} is not there: mount its disk, or correct "
@@ -88,5 +91,6 @@ def _trouble_with(backup: BackupFile) -> Check | None:
     except OSError as error:
         return unseen(backup.path, error)
     except StorageError as error:
-        return Check(CheckStatus.ERROR, f"the newest backup is not good: {error}")
+        detail = str(error).replace(ANOTHER, "run utxoracle backup, and look at that disk")
+        return Check(CheckStatus.ERROR, f"the newest backup is not good: {detail}")
     return None

@@ -3,6 +3,8 @@
 What can't be looked at raises OSError.
 """
 
+import os
+import re
 from pathlib import Path
 
 from utxoracle.jobs.health import Check, CheckStatus
@@ -14,6 +16,7 @@ _HEADERS = 3 * 4096
 _MAGIC = slice(8, 12), b"DUCK"
 _PIECE = 1 << 20
 _LOCKS = Path("/proc/locks")
+_FLOCK = re.compile(r" FLOCK .* ([0-9a-f]+):([0-9a-f]+):([0-9]+) ")
 
 
 def database(folder: DataFolder) -> Check:
@@ -67,8 +70,8 @@ def published(folder: DataFolder) -> Check:
         )
     return Check(
         CheckStatus.ERROR,
-        f"database and snapshot are of one state, but differ behind byte {differing:,}: one of "
-        "them is damaged; run utxoracle restore latest",
+        f"database and snapshot are of one state, but differ behind byte {differing:,}: unless the "
+        "snapshot is told as damaged, the database is; run utxoracle restore latest",
     )
 
 
@@ -101,8 +104,16 @@ def _is_locked(lock: Path) -> bool:
     To take it, if only for a moment, would make a run fail that begins just then.
     """
     try:
-        inode = lock.stat().st_ino
-        rows = [line.split() for line in _LOCKS.read_text().splitlines()]
+        status = lock.stat()
+        listed = _LOCKS.read_text()
     except OSError:
         return False
-    return any("FLOCK" in row and any(cell.endswith(f":{inode}") for cell in row) for row in rows)
+    return any(
+        int(inode) == status.st_ino and _is_of(status.st_dev, int(major, 16), int(minor, 16))
+        for major, minor, inode in _FLOCK.findall(listed)
+    )
+
+
+def _is_of(device: int, major: int, minor: int) -> bool:
+    # A number of major 0 is no disk's: a btrfs and each of its subvolumes have their own.
+    return os.major(device) == major and (major == 0 or os.minor(device) == minor)

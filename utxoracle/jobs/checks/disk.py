@@ -27,9 +27,11 @@ def mount(settings: Settings) -> Check:
         check_mounted(settings)
         if trouble := _trouble_with_mount(folder, settings.mount_point):
             return Check(CheckStatus.ERROR, trouble)
-        is_root = folder.stat().st_dev == _ROOT.stat().st_dev
         real = Path(os.path.realpath(folder))
-        mounts = mount_points()
+        over = [one for one in mount_points() if real.is_relative_to(one)]
+        point = max(over, key=lambda one: len(one.parts), default=_ROOT)
+        # A subvolume of the root disk, too, has a device number of its own.
+        is_root = point == _ROOT or folder.stat().st_dev == _ROOT.stat().st_dev
     except StorageError as error:
         return Check(CheckStatus.ERROR, str(error))
     except OSError as error:
@@ -45,7 +47,6 @@ def mount(settings: Settings) -> Check:
             CheckStatus.OK,
             f"{folder} is on the root disk, as {_MOUNT_POINT}={ROOT_IS_MEANT} allows",
         )
-    point = max((one for one in mounts if real.is_relative_to(one)), key=lambda one: len(one.parts))
     return Check(CheckStatus.OK, f"{folder} is on the disk mounted at {point}")
 
 
@@ -125,7 +126,7 @@ def _trouble_with_mount(folder: Path, mount_point: str | None) -> str | None:
             f"{folder} is not on the disk mounted at {point}: set {variable_of('data_dir')} to a "
             f"folder on it, or correct {_MOUNT_POINT}"
         )
-    if point and device == _ROOT.stat().st_dev:
+    if point and (Path(os.path.realpath(point)) == _ROOT or device == _ROOT.stat().st_dev):
         return (
             f"what is mounted at {point} is the root disk: mount the disk of the data there, or "
             f"set {_MOUNT_POINT} to {ROOT_IS_MEANT} where the root disk is meant"

@@ -4,16 +4,17 @@ What can't be looked at raises OSError.
 """
 
 import os
-import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+from utxoracle.jobs.backup_mempool_db import is_of_dump
 from utxoracle.jobs.checks.disk import MOST_FILES
 from utxoracle.jobs.health import Check, CheckStatus, unseen
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.folder import DataFolder
+from utxoracle.store.backups import PREFIX
+from utxoracle.store.folder import DataFolder, user_name
 
 SECRETS = ("rpc_password_file", "api_token_file", "alert_url_file", "alert_secret_file")
 """Settings that name files of secrets."""
@@ -28,9 +29,10 @@ def stored(settings: Settings) -> Check:
     if not folder.path.exists():
         return Check(CheckStatus.UNKNOWN, f"not known, since {folder.path} is not there")
     found = [
-        *chain.from_iterable(
-            map(_faults_in, (folder.path, folder.scans, settings.backup_folder()))
-        ),
+        *_faults_in(folder.path),
+        *_faults_in(folder.scans),
+        # It may be the root of a disk, on which others keep files as well.
+        *_faults_in(settings.backup_folder(), _is_of_backups),
         *_faults_for_readers(folder),
     ]
     if found:
@@ -64,12 +66,14 @@ def _trouble_with_secret(settings: Settings, name: str) -> Check | None:
     except PermissionError as error:
         if name == _OF_API or not _owns_data(settings):
             return unseen(path, error)
-        user = _user(os.geteuid())
+        user = user_name(os.geteuid())
         return Check(
             CheckStatus.ERROR,
             f"{told} can't be read by user {user}, whom the data folder belongs to: chown {user} "
             f"{path}, and see that this user may enter the folders above it",
         )
+    except OSError as error:
+        return unseen(path, error)
     if mode & stat.S_IRWXO:
         return Check(
             CheckStatus.ERROR,
@@ -87,7 +91,11 @@ def _owns_data(settings: Settings) -> bool:
         return False
 
 
-def _faults_in(folder: Path) -> list[str]:
+def _is_of_backups(path: Path) -> bool:
+    return path.name.startswith((PREFIX, f".{PREFIX}")) or path.name == ".lock" or is_of_dump(path)
+
+
+def _faults_in(folder: Path, is_ours: Callable[[Path], bool] = bool) -> list[str]:
     """Say which files are not their folder's owner's, or for anybody to write; none without it."""
     try:
         owner = folder.stat().st_uid
@@ -95,7 +103,7 @@ def _faults_in(folder: Path) -> list[str]:
         return []
     return [
         fault
-        for path in chain([folder], islice(folder.iterdir(), MOST_FILES))
+        for path in chain([folder], islice(filter(is_ours, folder.iterdir()), MOST_FILES))
         for fault in _faults_of(path, owner)
     ]
 
@@ -106,10 +114,10 @@ def _faults_of(path: Path, owner: int) -> Iterator[str]:
     except FileNotFoundError:
         # A run has removed it meanwhile.
         return
-    if status.st_uid != owner:
+    if status.st_uid != owner and not (status.st_uid == 0 and is_of_dump(path)):
         yield (
-            f"{path} belongs to user {_user(status.st_uid)}, its folder to {_user(owner)}: chown "
-            f"{_user(owner)} {path}"
+            f"{path} belongs to user {user_name(status.st_uid)}, its folder to {user_name(owner)}: "
+            f"chown {user_name(owner)} {path}"
         )
     if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
         yield f"{path} can be written by every user of this machine: chmod o-w {path}"
@@ -133,10 +141,3 @@ def _faults_for_readers(folder: DataFolder) -> list[str]:
                 f"{group} {path} and chmod g+rX {path}"
             )
     return found
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

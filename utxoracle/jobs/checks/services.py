@@ -20,8 +20,10 @@ _LASTING = (
 )
 """Units that are always to be active where they are installed."""
 
-_ANALYZE = "utxoracle-analyze.timer"
-_BACKUP = "utxoracle-backup.timer"
+_TIMERS = ("utxoracle-analyze.timer", "utxoracle-backup.timer")
+"""Those without which nothing goes on; others are there as they are wanted."""
+
+_OUR_TIMERS = "utxoracle*.timer"
 _CONTAINERS = "mempool-"
 
 _NO_SYSTEMD = "systemd does not run here, or can't be asked"
@@ -56,11 +58,13 @@ def units() -> Check:
 
 
 def timers() -> Check:
-    """Check that both timers are started and have a next time."""
+    """Check that all timers are started and have a next time, and that none is missing."""
     properties = "Id,LoadState,ActiveState,SubState,NextElapseUSecRealtime"
-    found = _show(f"{properties},NextElapseUSecMonotonic", _ANALYZE, _BACKUP)
-    if found is None:
+    shown = _show(f"{properties},NextElapseUSecMonotonic", *_TIMERS, _OUR_TIMERS)
+    if shown is None:
         return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
+    # systemd tells twice of what is named and fits a pattern, too.
+    found = {timer["Id"]: timer for timer in shown}.values()
     known = [timer for timer in found if timer["LoadState"] == "loaded"]
     if not known:
         return Check(
@@ -71,7 +75,7 @@ def timers() -> Check:
     for timer in found:
         name = timer["Id"]
         if timer not in known:
-            return Check(CheckStatus.ERROR, f"{name} is missing: install it as the other one is")
+            return Check(CheckStatus.ERROR, f"{name} is missing: install it as the others are")
         if timer["ActiveState"] != "active" or not _is_armed(timer):
             return Check(
                 CheckStatus.ERROR,

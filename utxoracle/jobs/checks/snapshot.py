@@ -9,7 +9,7 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.finished_days import finished_days, first_day_start
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.backups import ANOTHER, checked
+from utxoracle.store.backups import ANOTHER, REPUBLISH, checked
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import DayRow
@@ -19,10 +19,6 @@ _MOST_SHOWN = 5
 _LOOKED_AT = 1500
 """Blocks of a gap in which days are looked for."""
 
-_REMEDY = (
-    "move it away and run utxoracle analyze, which publishes it anew; if that one isn't good "
-    "either, run utxoracle restore latest"
-)
 _MORE = "restore a backup that has them: utxoracle backups lists all"
 
 
@@ -38,7 +34,7 @@ def snapshot(folder: DataFolder, settings: Settings) -> Check:
         facts = checked(folder.snapshot, without_checksum=True)
     except StorageError as error:
         # Of the same size and revision, it would not be published anew.
-        return Check(CheckStatus.ERROR, str(error).replace(ANOTHER, _REMEDY))
+        return Check(CheckStatus.ERROR, str(error).replace(ANOTHER, REPUBLISH))
     wanted = settings.network_name()
     if facts.network != wanted:
         return Check(

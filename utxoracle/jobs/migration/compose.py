@@ -17,11 +17,11 @@ from utxoracle.jobs.migration.old_names import (
     NODE_PASSWORD,
     SOURCE,
     WEB_PORT,
-    Kind,
     Nothing,
     Option,
     OptionPath,
     Password,
+    ValueType,
     rule_of,
 )
 from utxoracle.jobs.migration.old_settings import NotUnderstood, Port, Role, Setting, read_env
@@ -39,7 +39,7 @@ _BREAKS_SCRIPT = {*'&!"\\\n'}
 """The back end's start script writes values into its configuration with sed, into JSON."""
 
 _SAFE = "letters, digits, - and _"
-_SECRET_IN_URL = re.compile(r"://(?:[^/?#]*@|[^#]*\?)")
+_SECRET_IN_URL = re.compile(r":.*@|://[^#]*\?", re.DOTALL)
 _THE_MACHINE = ("localhost", "host.docker.internal", "host.containers.internal", "172.17.0.1")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _URL = re.compile(r"(https?://)([^/:]+)(.*?)/?")
@@ -182,7 +182,7 @@ class _Translating:
             case Password() as rule:
                 self._take_password(setting, rule)
 
-    def _take_option(self, setting: Setting, path: OptionPath, kind: Kind, note: str) -> None:
+    def _take_option(self, setting: Setting, path: OptionPath, kind: ValueType, note: str) -> None:
         try:
             value = _checked(setting, kind)
         except NotUnderstood as error:
@@ -258,7 +258,7 @@ class _Translating:
         self.remarks.append(f"{place}: {name} {what}")
 
 
-def _checked(setting: Setting, kind: Kind) -> Value:
+def _checked(setting: Setting, kind: ValueType) -> Value:
     """Return the value as the option takes it.
 
     Raises:
@@ -271,15 +271,15 @@ def _checked(setting: Setting, kind: Kind) -> Value:
         raise NotUnderstood(
             "a password may stand in its URL, and what Nix builds can be read by everyone"
         )
-    if kind is Kind.PORT:
+    if kind is ValueType.PORT:
         if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
             raise NotUnderstood("it isn't a port")
         return int(text)
-    if kind is Kind.NUMBER:
+    if kind is ValueType.NUMBER:
         if not _NUMBER.fullmatch(text):
             raise NotUnderstood("it isn't a number")
         return float(text) if "." in text else int(text)
-    if kind is Kind.SOURCE:
+    if kind is ValueType.SOURCE:
         if not (match := _URL.fullmatch(text)):
             raise NotUnderstood("it isn't a URL")
         scheme, host, rest = match.groups()

@@ -20,14 +20,17 @@ def env_lines(options: Mapping[OptionPath, Value], data_dir: Path) -> str:
 
     The source is always among them: nothing but the module has one of its own.
     """
-    network = str(options.get(("network",), "mainnet"))
     port = options.get(BACKEND_PORT, _MEMPOOL_PORT)
     settings: dict[str, Value] = {
         variable_of("data_dir"): str(data_dir),
-        variable_of("network"): _NETWORKS.get(network, network),
         SOURCE[1]: f"mempool+http://127.0.0.1:{port}",
-        **{path[1]: value for path, value in options.items() if path[0] == "settings"},
     }
-    if ("api", "port") in options:
-        settings[variable_of("api_port")] = options["api", "port"]
+    for path, value in options.items():
+        match path:
+            case ["settings", name]:
+                settings[name] = value
+            case ["network"]:
+                settings[variable_of("network")] = _NETWORKS.get(str(value), value)
+            case ["api", "port"]:
+                settings[variable_of("api_port")] = value
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items())

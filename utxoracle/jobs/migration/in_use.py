@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -10,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from utxoracle.store.folder import user_name
 
 _PROC = Path("/proc")
 _SECONDS = 30
@@ -92,19 +93,21 @@ def _processes(files: Mapping[Key, Path]) -> tuple[dict[int, str], list[str]]:
     using: dict[int, str] = {}
     hidden: list[str] = []
     ancestors = {*_ancestors()}
-    for folder in _PROC.iterdir():
-        if not folder.name.isdecimal() or folder.name == str(os.getpid()):
+    pids = sorted(int(path.name) for path in _PROC.iterdir() if path.name.isdecimal())
+    for pid in pids:
+        folder = _PROC / str(pid)
+        if pid == os.getpid():
             continue
         try:
-            use = _use(folder, files, ignores_cwd=int(folder.name) in ancestors)
+            use = _use(folder, files, ignores_cwd=pid in ancestors)
         except PermissionError:
             hidden += _hidden(folder)
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             # It has ended.
             continue
         else:
             if use:
-                using[int(folder.name)] = use
+                using[pid] = use
     return using, hidden
 
 
@@ -152,10 +155,14 @@ def _use(process: Path, files: Mapping[Key, Path], *, ignores_cwd: bool) -> str 
 
 def _led_to(link: Path, files: Mapping[Key, Path]) -> Path | None:
     # Not by its text: in a container the path is another one.
-    with suppress(FileNotFoundError):
+    try:
         status = link.stat()
-        return files.get((status.st_dev, status.st_ino))
-    return None
+    except (PermissionError, ProcessLookupError):
+        raise
+    except OSError:
+        # It leads to a file that is removed, or to a disk that has gone away.
+        return None
+    return files.get((status.st_dev, status.st_ino))
 
 
 def _locks(files: Mapping[Key, Path]) -> Iterator[tuple[int, str, Path]]:
@@ -172,7 +179,7 @@ def _told(pid: int, use: str) -> Obstacle:
     process = _PROC / str(pid)
     try:
         name = (process / "comm").read_text().strip()
-        user = _user_name(process.stat().st_uid)
+        user = user_name(process.stat().st_uid)
         return Obstacle(f"{name} (pid {pid}, user {user}) {use}", _how_to_stop(process))
     except OSError:
         return Obstacle(f"a process that can't be seen from here {use}", "stop it")
@@ -185,17 +192,10 @@ def _how_to_stop(process: Path) -> str:
         return f"{program} stop {container[2][:12]}"
     if service := _SERVICE.search(group):
         if manager := _USER_MANAGER.search(group):
-            user = _user_name(int(manager[1]))
+            user = user_name(int(manager[1]))
             return f"systemctl --user --machine={user}@ stop {service[1]}"
         return f"systemctl stop {service[1]}"
     return f"kill {process.name}"
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _containers(program: str, places: Collection[Path]) -> Obstacles:

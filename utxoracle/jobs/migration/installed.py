@@ -11,7 +11,14 @@ from utxoracle.jobs.migration.measure import is_allowed
 _SCRIPTS = ("daily_analysis.py", "backup_duckdb.sh", "utxoracle_backup.sh", "api.main:app")
 """What the predecessor's jobs are called."""
 
-_SCHEDULES = ("etc/cron.d", "etc/cron.hourly", "etc/cron.daily", "etc/cron.weekly")
+_TABLES_OF_ROOT = ("etc/crontab", "etc/anacrontab")
+_SCHEDULES = (
+    "etc/cron.d",
+    "etc/cron.hourly",
+    "etc/cron.daily",
+    "etc/cron.weekly",
+    "etc/cron.monthly",
+)
 _TABLES = ("var/spool/cron", "var/spool/cron/crontabs")
 _NOT_RUN = ("~", ".bak", ".old", ".disabled", ".dpkg-old", ".dpkg-dist", ".rpmsave", ".rpmorig")
 """How the names of files end that cron passes over."""
@@ -31,10 +38,12 @@ def installed(places: Collection[Path], machine: Path = Path("/")) -> Obstacles:
     """
     runs = "|".join(map(re.escape, _SCRIPTS))
     # Not what only begins as a place is called.
-    uses = "|".join([runs, *(rf"{re.escape(str(place))}(?![\w.-])" for place in places)])
+    names = dict.fromkeys(path for place in places for path in (place, place.resolve()))
+    uses = "|".join([runs, *(rf"{re.escape(str(name))}(?![\w.-])" for name in names)])
     obstacles = Obstacles()
     folders = [machine / name for name in (*_SCHEDULES, *_TABLES)]
-    for path in (machine / "etc/crontab", *(path for one in folders for path in _files(one, "*"))):
+    tables = [machine / name for name in _TABLES_OF_ROOT]
+    for path in (*tables, *(path for one in folders for path in _files(one, "*"))):
         if not path.name.endswith(_NOT_RUN):
             _judge_schedule(path, re.compile(uses), machine, obstacles)
     for path in _unit_files(machine):
@@ -59,7 +68,9 @@ def _judge_schedule(path: Path, uses: re.Pattern[str], machine: Path, obstacles:
     others = [line for number, line in lines if number not in found and not _is_variable(line)]
     if path.parent in [machine / name for name in _TABLES]:
         remedy = f"delete {which} with crontab -u {path.name} -e"
-    elif path == machine / "etc/crontab" or (others and path.parent.name == "cron.d"):
+    elif path in [machine / name for name in _TABLES_OF_ROOT] or (
+        others and path.parent.name == "cron.d"
+    ):
         remedy = f"delete {which}"
     else:
         remedy = f"rm {path}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from utxoracle.jobs.migration.kinds import Kind
+from utxoracle.jobs.migration.old_rows import read_old_rows
 from utxoracle.jobs.migration.secret_files import FOLDER as SECRETS
 from utxoracle.store.folder import DataFolder
 
@@ -29,8 +30,20 @@ TARGETS: Mapping[Kind, Path] = {
 
 
 def ours(base: Path) -> tuple[Path, ...]:
-    """Return what in `base` is not of the old tree, which may be in the same place."""
+    """Return what in `base` is not of the old tree, which may be in the same place.
+
+    Raises:
+        OSError: This user may not look there.
+        StorageError: A process has the database there open for writing, or it can't be read.
+    """
     folder = DataFolder(base / DATA)
-    # The predecessor's database may be where ours will be; but it never made a snapshot.
-    data = folder.path if folder.snapshot.exists() else base / PREDECESSOR
+    data = folder.path if _is_ours(folder) else base / PREDECESSOR
     return data, base / SECRETS, base / JOURNAL
+
+
+def _is_ours(folder: DataFolder) -> bool:
+    # The predecessor's database may be where ours will be; but it never made a snapshot.
+    if folder.snapshot.exists():
+        return True
+    # A snapshot may be gone.
+    return folder.database.exists() and read_old_rows(folder.database, "").is_ours

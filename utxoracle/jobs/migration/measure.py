@@ -1,20 +1,16 @@
 """How large a folder is, whose it is, and on which disk."""
 
 import os
-import re
 import stat
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from utxoracle.store.mounts import mount_points
+
 _SAMPLE = 32 << 20
 """Bytes that are read to tell how quick a disk is."""
-
-_MOUNTS = Path("/proc/self/mountinfo")
-
-_OCTAL = re.compile(rb"\\([0-7]{3})")
-"""How a blank in a path is written there."""
 
 
 @dataclass
@@ -92,7 +88,7 @@ def existing_parent(path: Path) -> Path:
 def can_rename(source: Path, target: Path) -> bool:
     """Tell whether `source` and `target` are within one mount of one file system."""
     parent = existing_parent(target)
-    mounts = _mount_points()
+    mounts = mount_points()
     return (
         source.lstat().st_dev == parent.stat().st_dev
         # A file system may be mounted in two places, and the kernel renames within one only.
@@ -101,17 +97,8 @@ def can_rename(source: Path, target: Path) -> bool:
     )
 
 
-def _mount_of(path: Path, mounts: list[Path]) -> Path:
+def _mount_of(path: Path, mounts: set[Path]) -> Path:
     return max(filter(path.is_relative_to, mounts), key=lambda point: len(point.parts))
-
-
-def _mount_points() -> list[Path]:
-    fields = (line.split()[4] for line in _MOUNTS.read_bytes().splitlines())
-    return [Path(os.fsdecode(_OCTAL.sub(_byte, field))) for field in fields]
-
-
-def _byte(octal: re.Match[bytes]) -> bytes:
-    return bytes([int(octal[1], 8)])
 
 
 def reading_rate(path: Path) -> float | None:

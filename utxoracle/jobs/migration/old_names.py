@@ -9,7 +9,7 @@ OptionPath = tuple[str, ...]
 """Of an option, below services.utxoracle."""
 
 
-class Kind(Enum):
+class ValueType(Enum):
     """What a value must be."""
 
     TEXT = "a text"
@@ -29,7 +29,7 @@ class Option:
     """
 
     path: OptionPath
-    kind: Kind = Kind.TEXT
+    kind: ValueType = ValueType.TEXT
     note: str = ""
 
 
@@ -87,7 +87,7 @@ _ALERT_FILE = (
     "goes to a file on the disk whose absence is one of the alerts: move it to the root disk, "
     "readable for the user utxoracle"
 )
-_ALERT_TIMEOUT = Option(("settings", "UTXORACLE_ALERT_TIMEOUT"), Kind.NUMBER)
+_ALERT_TIMEOUT = Option(("settings", "UTXORACLE_ALERT_TIMEOUT"), ValueType.NUMBER)
 _ALERT_SEVERITY = Nothing("is not taken: each condition alerts once, and when it clears")
 _ALERT_RETRIES = Nothing("is not taken: an alert is tried three times")
 _LOG = Nothing("is not taken: logs are in the journal, see journalctl -u 'utxoracle-*'")
@@ -103,7 +103,7 @@ _DATABASE_PATH = Nothing("is not taken: the new database is in storage.base; its
 RULES: dict[str, Rule] = {
     # The compose stack
     "CORE_RPC_HOST": Option(NODE_HOST),
-    "CORE_RPC_PORT": Option(("bitcoin", "rpc", "port"), Kind.PORT),
+    "CORE_RPC_PORT": Option(("bitcoin", "rpc", "port"), ValueType.PORT),
     "CORE_RPC_USERNAME": Option(("bitcoin", "rpc", "user")),
     "CORE_RPC_PASSWORD": Password(
         NODE_PASSWORD, "bitcoin-rpc-password", "change it in bitcoin.conf"
@@ -126,8 +126,8 @@ RULES: dict[str, Rule] = {
     "DATABASE_USERNAME": _DATABASE_USER,
     "MYSQL_USER": _DATABASE_USER,
     "MARIADB_USER": _DATABASE_USER,
-    "BACKEND_HTTP_PORT": Option(BACKEND_PORT, Kind.PORT),
-    "FRONTEND_HTTP_PORT": Option(WEB_PORT, Kind.PORT),
+    "BACKEND_HTTP_PORT": Option(BACKEND_PORT, ValueType.PORT),
+    "FRONTEND_HTTP_PORT": Option(WEB_PORT, ValueType.PORT),
     "MEMPOOL_NETWORK": Option(("network",)),
     **dict.fromkeys(
         (
@@ -175,19 +175,19 @@ RULES: dict[str, Rule] = {
     ),
     "UTXORACLE_CONFIDENCE_THRESHOLD": Option(
         ("settings", "UTXORACLE_MIN_CONFIDENCE"),
-        Kind.NUMBER,
+        ValueType.NUMBER,
         f"{_LOOSER.format('0.3')}; the confidence is another measure now, so look at some days "
         "before you keep the limit",
     ),
     "MIN_PRICE_USD": Option(
-        ("settings", "UTXORACLE_MIN_PRICE"), Kind.NUMBER, _LOOSER.format("10000")
+        ("settings", "UTXORACLE_MIN_PRICE"), ValueType.NUMBER, _LOOSER.format("10000")
     ),
     "MAX_PRICE_USD": Option(
-        ("settings", "UTXORACLE_MAX_PRICE"), Kind.NUMBER, _LOOSER.format("500000")
+        ("settings", "UTXORACLE_MAX_PRICE"), ValueType.NUMBER, _LOOSER.format("500000")
     ),
     "MEMPOOL_API_URL": Option(
         SOURCE,
-        Kind.SOURCE,
+        ValueType.SOURCE,
         note="is the source of blocks now, and would be of exchange prices; leave it out to use "
         "the module's own back end",
     ),
@@ -205,7 +205,7 @@ RULES: dict[str, Rule] = {
     "FASTAPI_HOST": Nothing(
         "is not taken, since it mostly was everyone's: api.address says where the API listens"
     ),
-    "FASTAPI_PORT": Option(("api", "port"), Kind.PORT),
+    "FASTAPI_PORT": Option(("api", "port"), ValueType.PORT),
     "FASTAPI_WORKERS": Nothing("is not taken: api.workers says how many answer"),
     "MAX_MEMORY_MB": Nothing("is not taken: the units have limits of their own"),
     "LOG_LEVEL": _LOG,
@@ -218,7 +218,7 @@ RULES: dict[str, Rule] = {
     "ALERT_WEBHOOK_SECRET": Password(
         ("settings", "UTXORACLE_ALERT_SECRET_FILE"), "alert-secret", note=_ALERT_FILE
     ),
-    "ALERT_PRICE_MIN_DIVERGENCE": Option(("settings", "UTXORACLE_DIVERGENCE"), Kind.NUMBER),
+    "ALERT_PRICE_MIN_DIVERGENCE": Option(("settings", "UTXORACLE_DIVERGENCE"), ValueType.NUMBER),
     "ALERT_PRICE_ENABLED": Nothing("is not taken: prices that diverge always alert"),
     "ALERT_TIMEOUT_SECONDS": _ALERT_TIMEOUT,
     "ALERT_WEBHOOK_TIMEOUT_SECONDS": _ALERT_TIMEOUT,

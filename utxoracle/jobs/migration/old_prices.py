@@ -24,7 +24,7 @@ class OldPrices:
         rows: All that can be imported.
         refused: Number of rows that can't be.
         remarks: What to know about them.
-        refusals: Databases that can't be read now.
+        refusals: Databases that can't be read now, or are no predecessor's.
     """
 
     files: int = 0
@@ -34,15 +34,19 @@ class OldPrices:
     refusals: list[str] = field(default_factory=list)
 
 
-def read_old_prices(plan: Plan) -> OldPrices:
+def read_old_prices(plan: Plan, *, are_taken: bool = False) -> OldPrices:
     """Return the rows of the databases that a plan takes over, and of those taken over before.
 
     A row is marked with the place where its database was found, which stays the same when the
     file is moved.
+
+    Args:
+        plan: Where databases are, and where they go.
+        are_taken: Whether they have gone there.
     """
     taken = plan.base / PREDECESSOR
     paths = {path.relative_to(taken): path for path in taken.rglob("*") if path.is_file()}
-    for step in plan.steps:
+    for step in () if are_taken else plan.steps:
         if step.found.kind is Kind.DATABASE:
             paths[origin_of(step.found.name, plan.tree.root)] = step.found.path
     prices = OldPrices()
@@ -54,6 +58,12 @@ def read_old_prices(plan: Plan) -> OldPrices:
             found = read_old_rows(path, str(origin))
         except StorageError as error:
             prices.refusals.append(str(error))
+            continue
+        if found.is_ours:
+            prices.refusals.append(
+                f"{path} is a database of this program: name the old folder alone, or see "
+                "docs/operations.md, Moving"
+            )
             continue
         prices.rows += found.rows
         prices.refused += found.refused

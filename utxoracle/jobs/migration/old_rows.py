@@ -196,7 +196,8 @@ def _writer_of(handle: int) -> str | None:
 def _read(connection: "Connection", origin: str) -> OldRows:
     found = connection.query(
         "SELECT schema_name, table_name FROM duckdb_tables() "
-        "WHERE database_name = current_database() ORDER BY schema_name != ?, schema_name, table_name",
+        "WHERE database_name = current_database() "
+        "ORDER BY schema_name != ?, schema_name, table_name",
         [_MAIN],
     )
     tables = [name for schema, name in found if schema == _MAIN]

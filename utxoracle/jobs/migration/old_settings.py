@@ -56,6 +56,7 @@ class NotUnderstood(Exception):
     """Raised when a value is written in a way that isn't known here; says how."""
 
 
+_QUOTES = ("'", '"')
 _ENV_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?:(:?-)([^{}]*))?\}|([A-Za-z_]\w*)|(\$))")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -94,7 +95,9 @@ def read_env(path: Path, remarks: list[str]) -> list[Setting]:
         StorageError: It can't be read.
     """
     found: list[Setting] = []
-    for place, line in lines_of(path, remarks):
+    lines = [*lines_of(path, remarks)]
+    while lines:
+        place, line = lines.pop(0)
         if not (match := _ENV_LINE.fullmatch(line)):
             remarks.append(f"{place} is not understood: it isn't NAME=value")
             continue
@@ -106,9 +109,19 @@ def read_env(path: Path, remarks: list[str]) -> list[Setting]:
                 value = expanded(value, {one.name: one.value for one in found})
         except NotUnderstood as error:
             remarks.append(f"{place}: the value of {name} is not understood: {error}")
+            del lines[: _lines_to_closing(written, [line for _, line in lines])]
         else:
             found.append(Setting(name, value, place))
     return found
+
+
+def _lines_to_closing(written: str, following: list[str]) -> int:
+    """Return how many lines belong to a value whose quotes are closed below: it may be secret."""
+    quote = written[:1]
+    if quote not in _QUOTES or quote in written[1:]:
+        return 0
+    closing = re.compile(rf"(?:[^{quote}\\]|\\.)*{quote}\s*(?:#.*)?")
+    return next((at for at, line in enumerate(following, 1) if closing.fullmatch(line)), 0)
 
 
 def unquoted(written: str) -> str:
@@ -117,7 +130,7 @@ def unquoted(written: str) -> str:
     Raises:
         NotUnderstood: Its quotes aren't closed in the line.
     """
-    if written[:1] not in ("'", '"'):
+    if written[:1] not in _QUOTES:
         return _COMMENT.sub("", written).strip()
     match = _QUOTED.fullmatch(written)
     if not match:

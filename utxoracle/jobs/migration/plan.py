@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -165,11 +165,13 @@ def _step(found: Found, tree: OldTree, base: Path, journal: Journal, always_copy
         how = How.RENAME
     else:
         how = How.COPY
-    return Step(found, target, how, measured, tuple(_remarks(found, target, how, measured)))
+    step = Step(found, target, how, measured, ())
+    return replace(step, remarks=tuple(_remarks(step)))
 
 
-def _remarks(found: Found, target: Path, how: How, measured: Measured) -> Iterator[str]:
-    """Yield what is wrong with the owners, and what a copy will lack."""
+def _remarks(step: Step) -> Iterator[str]:
+    """Yield what is wrong with the owners, what a copy will lack, and what will be left over."""
+    found, target, how, measured = step.found, step.target, step.how, step.measured
     ((uid, gid), _), *others = measured.owners.most_common()
     if found.kind in OWNERS:
         usual, option = OWNERS[found.kind]
@@ -201,6 +203,8 @@ def _remarks(found: Found, target: Path, how: How, measured: Measured) -> Iterat
         yield f"not copied, since nothing is in it: {names} (sockets and the like)"
     if how is How.RENAME and found.name.is_symlink():
         yield f"{found.name} is a link to it, and leads nowhere then"
+    if how in (How.RENAME, How.STAY) and step.unfinished.exists():
+        yield f"{step.unfinished} is left of a copy that was interrupted: remove it afterwards"
 
 
 def _refusals(step: Step, journal: Journal) -> Iterator[str]:

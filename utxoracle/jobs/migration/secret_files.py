@@ -25,14 +25,14 @@ class Secret:
     data: bytes = field(repr=False)
 
 
-def write_secrets(base: Path, secrets: Iterable[Secret]) -> list[Path]:
+def write_secrets(base: Path, secrets: Iterable[Secret], remarks: list[str]) -> list[Path]:
     """Write secrets below `base`, readable for their owner alone; return the files made now.
 
-    A file that holds the same already only loses the rights that others have. Nothing is written
-    if one holds something else.
+    A file that holds the same already only loses the rights that others have. One that holds
+    something else, or is a link, is left as it is; `remarks` says so.
 
     Raises:
-        StorageError: A file is there and holds something else, or can't be read or written.
+        StorageError: A file can't be read or written.
     """
     folder = base / FOLDER
     wanted = {folder / one.name: one.data for one in secrets}
@@ -44,27 +44,18 @@ def write_secrets(base: Path, secrets: Iterable[Secret]) -> list[Path]:
             raise StorageError(f"{folder} is a link: put a folder in its place")
         folder.mkdir(0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        missing = [path for path, data in wanted.items() if not _holds(path, data)]
+        missing = [path for path in wanted if not os.path.lexists(path)]
         for path in missing:
             write_atomically(path, wanted[path], mode=0o600)
-        for path in wanted:
-            path.chmod(0o600)
+        for path, data in wanted.items():
+            # A link could lead a look, and a change of rights, anywhere.
+            if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
+                remarks.append(f"{path} differs from the old setting, and is kept: compare them")
+            else:
+                path.chmod(0o600)
     except OSError as error:
         raise StorageError(
             f"can't write {error.filename or folder}: {error.strerror}; check the folder, its "
             "owner and its disk"
         ) from None
     return missing
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    """Tell whether a file is there, which must hold `data` then."""
-    if not os.path.lexists(path):
-        return False
-    # A link could lead a write, and a look, anywhere.
-    if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
-        raise StorageError(
-            f"{path} is there already and holds something else: keep the right one of the two, "
-            "and move the other away"
-        )
-    return True

@@ -3,11 +3,12 @@
 import errno
 import os
 import shlex
+import stat
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from utxoracle.atomic import sync_folder, write_atomically
+from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.jobs.migration.copying import Copier, Tell
 from utxoracle.jobs.migration.journal import Journal
@@ -84,15 +85,29 @@ def leave_note(root: Path, steps: Iterable[Step]) -> None:
     one database.
 
     Raises:
-        StorageError: It can't be written.
+        StorageError: It can't be written, or is not a plain file.
+        OSError: The same, for another reason.
     """
     moved = [step for step in steps if step.how is How.RENAME]
     if not moved:
         return
-    note = root / NOTE
-    text = note.read_text() if note.exists() else ""
-    text += f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: utxoracle migrate moves these. To undo it:\n"
+    text = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: utxoracle migrate moves these. To undo it:\n"
     text += "".join(
         f"  {shlex.join(['mv', '-T', str(step.target), str(step.found.path)])}\n" for step in moved
     )
-    write_atomically(note, text.encode())
+    note = root / NOTE
+    # Whoever owns the folder could lead root to any other file by a link, or hold it up by a pipe.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        handle = os.open(note, flags, 0o644)
+    except OSError as error:
+        raise StorageError(
+            f"can't write {note}: {error.strerror}; see that it is a plain file, and its folder "
+            "can be written"
+        ) from None
+    with os.fdopen(handle, "ab") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise StorageError(f"can't write {note}: it isn't a plain file; move it away")
+        file.write(os.fsencode(text))
+        file.flush()
+        os.fsync(handle)

@@ -103,6 +103,8 @@ def find_tree(
         PermissionError: This user may not look at what leads there.
     """
     root, also = _existing(root), [_existing(path) for path in also]
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder: name the one that it is in")
     stacks, jobs = _stacks_and_jobs(root)
     jobs += filter(Path.is_dir, also)
     scan = _Scan(ours)
@@ -238,8 +240,9 @@ def _refuse_if_above(root: Path, scan: _Scan) -> None:
         UsageError: It is such a folder.
     """
     meant = [*_meant_below(root, _LEVELS)]
+    met = [*(one.name for one in scan.found), *scan.closed]
     is_stack = any(path.parent == root for path in scan.settings)
-    if meant and not is_stack and all(_is_within(one.name, meant) for one in scan.found):
+    if meant and not is_stack and all(_is_within(path, meant) for path in met):
         raise UsageError(
             f"{root} is only above the folder that is meant: name {' or '.join(map(str, meant))}"
         )

@@ -5,8 +5,10 @@ from threading import Thread
 
 import pytest
 
+from tests.conftest import ordinary_user
 from tests.filled import fill
 from tests.unit.api.serving import served
+from utxoracle.errors import UsageError
 from utxoracle.jobs.checks import api as module
 from utxoracle.jobs.checks.api import api
 from utxoracle.jobs.health import CheckStatus
@@ -82,6 +84,29 @@ def test_a_token_that_is_refused_fails_and_is_not_shown(running, tmp_path):
     found(CheckStatus.ERROR, told, port, api_token_file=other)
     found(CheckStatus.ERROR, told, port)
     assert TOKEN not in api(Settings(api_port=port, api_token_file=other), None).detail
+
+
+@pytest.mark.parametrize("content", [f"{TOKEN}\r{TOKEN}", f"{TOKEN} {TOKEN}", "short"])
+def test_a_file_that_holds_no_token_fails_without_showing_it(tmp_path, content):
+    token = tmp_path / "token"
+    token.write_text(content, newline="")
+    settings = Settings(api_port=1, api_token_file=token)
+    with pytest.raises(UsageError, match=r"holds no token: its first line must be") as refused:
+        api(settings, None)
+    assert content[:5] not in str(refused.value)
+
+
+def test_a_token_that_this_user_may_not_read_is_not_judged(open_folder):
+    token = open_folder / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    settings = Settings(api_port=1, api_token_file=token)
+    with ordinary_user(), pytest.raises(PermissionError):
+        api(settings, None)
+
+
+def test_a_host_that_can_not_be_looked_up_fails():
+    found(CheckStatus.ERROR, "does not answer (", 1, api_host=f"{'h' * 64}.example")
 
 
 def test_an_api_without_data(folder):

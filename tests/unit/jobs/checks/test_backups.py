@@ -78,7 +78,22 @@ def test_a_damaged_one_fails_where_it_is_read(backup, found):
     status, detail = found()
     assert status == CheckStatus.ERROR
     assert detail.startswith("the newest backup is not good: ")
+    assert detail.endswith(" run utxoracle backup, and look at that disk")
     assert found(verify=False)[0] == CheckStatus.OK
+
+
+def test_one_that_is_dated_ahead_fails(backup, found):
+    assert found(-23)[0] == CheckStatus.OK
+    status, detail = found(-26, verify=False)
+    assert status == CheckStatus.ERROR
+    assert detail.startswith(f"{backup.name} is dated 26 h from now: the clock was wrong when it")
+
+
+def test_a_link_to_a_folder_that_is_not_there_fails(folder, tmp_path, found):
+    (folder.path / "backups").symlink_to(tmp_path / "usb")
+    status, detail = found()
+    assert status == CheckStatus.ERROR
+    assert "is not there: mount its disk" in detail
 
 
 def test_one_without_a_checksum_fails(backup, found):

@@ -1,9 +1,11 @@
+import os
 import shutil
 
 import pytest
 
 from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
+from utxoracle.jobs.checks import database as module
 from utxoracle.jobs.checks.database import database, published
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.store.database import Database
@@ -75,17 +77,71 @@ def test_commits_that_are_not_published_fail(stored):
 
 
 @pytest.mark.parametrize("name", ["utxoracle_cache.db", "utxoracle_snapshot.db"])
-def test_a_flipped_bit_in_one_of_both_deserves_a_look(stored, name):
+def test_a_flipped_bit_in_one_of_both_fails(stored, name):
     path = stored.path / name
     flip(path, path.stat().st_size // 2)
     told = published(stored)
-    assert told.status == CheckStatus.WARNING
+    assert told.status == CheckStatus.ERROR
     assert "run utxoracle restore latest" in told.detail
 
 
-def test_a_snapshot_that_was_cut_short_is_no_copy(stored):
-    stored.snapshot.write_bytes(stored.snapshot.read_bytes()[:-4096])
-    assert published(stored).status == CheckStatus.WARNING
+@pytest.mark.parametrize("name", ["utxoracle_cache.db", "utxoracle_snapshot.db"])
+def test_one_of_both_that_was_cut_short_fails(stored, name):
+    path = stored.path / name
+    os.truncate(path, path.stat().st_size - 4096)
+    told = published(stored)
+    assert told.status == CheckStatus.ERROR
+    assert "run utxoracle restore latest" in told.detail
+
+
+def test_what_a_killed_run_leaves_is_no_damage(killed):
+    flip(killed.database, killed.database.stat().st_size // 2)
+    told = published(killed)
+    assert told.status == CheckStatus.WARNING
+    assert "run utxoracle analyze, which puts it in order" in told.detail
+
+
+def test_a_lock_of_a_file_on_another_disk_is_no_run(stored, tmp_path, monkeypatch):
+    table = tmp_path / "locks"
+    monkeypatch.setattr(module, "_LOCKS", table)
+    stored.lock.touch()
+    status = stored.lock.stat()
+    major, minor, inode = os.major(status.st_dev), os.minor(status.st_dev), status.st_ino
+
+    def is_run(device):
+        table.write_text(
+            f"1: POSIX  ADVISORY  READ  7 {major:02x}:{minor:02x}:{inode} 128 128\n"
+            f"2: FLOCK  ADVISORY  WRITE 7 {device}:{inode} 0 EOF\n"
+        )
+        return "a run is going on" in database(stored).detail
+
+    assert is_run(f"{major:02x}:{minor:02x}")
+    assert not is_run(f"{major + 1:02x}:{minor:02x}")
+    if major:
+        assert not is_run(f"{major:02x}:{minor + 1:02x}")
+
+
+def test_a_lock_in_a_subvolume_is_a_run(stored, tmp_path, monkeypatch):
+    stored.lock.touch()
+    table = tmp_path / "locks"
+    table.write_text(f"1: FLOCK  ADVISORY  WRITE 7 00:2b:{stored.lock.stat().st_ino} 0 EOF\n")
+    monkeypatch.setattr(module, "_LOCKS", table)
+    monkeypatch.setattr(module.os, "major", lambda _: 0)
+    assert "a run is going on" in database(stored).detail
+
+
+def test_a_run_that_ends_while_both_are_compared_leaves_that_open(stored, monkeypatch):
+    compare = module._first_difference
+
+    def compare_and_commit(*paths):
+        differing = compare(*paths)
+        commit(stored, 203, 204)
+        return differing
+
+    commit(stored, 201, 202)
+    monkeypatch.setattr(module, "_first_difference", compare_and_commit)
+    told = published(stored)
+    assert (told.status, "a run is going on" in told.detail) == (CheckStatus.UNKNOWN, True)
 
 
 def test_a_run_that_is_going_on_is_told_and_not_disturbed(stored):

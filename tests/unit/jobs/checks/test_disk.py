@@ -22,7 +22,11 @@ def found(status, detail, folder, check=disk.mount, **settings):
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     missing = tmp_path / "data"
-    found(CheckStatus.ERROR, f"{missing} is not there: mount its disk, or run", missing)
+    found(
+        CheckStatus.ERROR,
+        f"{missing} is not there: mount its disk, run utxoracle restore latest",
+        missing,
+    )
     found(CheckStatus.UNKNOWN, f"{missing} is not there", missing, disk.free)
     found(CheckStatus.UNKNOWN, f"{missing} is not there", missing, disk.sizes)
 
@@ -32,7 +36,7 @@ def test_a_disk_that_is_not_mounted_fails_though_the_data_folder_is_there(tmp_pa
     point = tmp_path / "nvme"
     if is_there:
         (point / "data").mkdir(parents=True)
-    told = f"no disk is mounted at {point}: mount it, or correct UTXORACLE_MOUNT_POINT"
+    told = f"{point} is not mounted: mount it, or correct UTXORACLE_MOUNT_POINT"
     found(CheckStatus.ERROR, told, point / "data", mount_point=str(point))
 
 
@@ -63,6 +67,20 @@ def test_the_root_disk_wants_consent():
     found(CheckStatus.WARNING, told, root)
     found(CheckStatus.OK, "UTXORACLE_MOUNT_POINT=none allows", root, mount_point="none")
     found(CheckStatus.ERROR, "what is mounted at / is the root disk", root, mount_point="/")
+
+
+def test_a_subvolume_of_the_root_disk_is_on_the_root_disk(mounted, tmp_path, monkeypatch):
+    # It has another device number than the root disk has, and is mounted nowhere.
+    data = mounted(*TMPFS)
+    table = tmp_path / "mountinfo"
+    table.write_text("21 1 0:18 / / rw - btrfs /dev/sda rw\n")
+    monkeypatch.setattr("utxoracle.store.mounts._MOUNTS", table)
+    found(CheckStatus.WARNING, "is on the root disk: set UTXORACLE_MOUNT_POINT", data)
+    found(CheckStatus.OK, "UTXORACLE_MOUNT_POINT=none allows", data, mount_point="none")
+    found(CheckStatus.ERROR, "what is mounted at / is the root disk", data, mount_point="/")
+    # As in a changed root that no disk is mounted at.
+    table.write_text("")
+    found(CheckStatus.WARNING, "is on the root disk", data)
 
 
 def test_a_folder_of_the_root_disk_that_is_mounted_elsewhere_is_no_other_disk(mounted):

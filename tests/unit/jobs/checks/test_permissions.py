@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -6,6 +7,9 @@ from tests.conftest import NOBODY, ordinary_user
 from utxoracle.jobs.checks import permissions
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
+from utxoracle.store.backup_files import checksum_file
+
+BACKUP = "backups/utxoracle_cache_2026-11-23.db"
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -38,12 +42,46 @@ def test_files_of_another_user_than_the_folders_fail(folder, settings):
 
 
 @as_root
+def test_a_dump_of_mariadb_is_roots_wherever_it_lies(settings, tmp_path):
+    backups = tmp_path / "usb"
+    backups.mkdir()
+    os.chown(backups, NOBODY, NOBODY)
+    day = backups / "mempool_db_2026-11-23.sql.gz"
+    for path in (day, checksum_file(day), backups / ".mempool_db.sql.gz.new"):
+        path.touch(0o600)
+    elsewhere = replace(settings, backup_dir=backups)
+    assert permissions.stored(elsewhere).status == CheckStatus.OK
+    os.chown(day, 54321, -1)
+    failed(permissions.stored(elsewhere), f"{day} belongs to user 54321")
+
+
+@as_root
+def test_what_others_keep_on_the_disk_of_the_backups_is_not_judged(settings, tmp_path):
+    disk = tmp_path / "usb"
+    (disk / "lost+found").mkdir(parents=True, mode=0o700)
+    (disk / "photos").mkdir()
+    (disk / "photos").chmod(0o777)
+    backup = disk / "utxoracle_cache_2026-11-23.db"
+    ours = (backup, checksum_file(backup), disk / ".lock")
+    for path in ours:
+        path.touch(0o640)
+    for path in (disk, *ours):
+        os.chown(path, NOBODY, NOBODY)
+    elsewhere = replace(settings, backup_dir=disk)
+    assert permissions.stored(elsewhere).status == CheckStatus.OK
+    for path in ours:
+        os.chown(path, 0, -1)
+        failed(permissions.stored(elsewhere), f"{path} belongs to user root")
+        os.chown(path, NOBODY, -1)
+
+
+@as_root
 def test_an_owner_without_a_name_is_told_by_number(folder, settings):
     os.chown(folder.lock, 54321, -1)
     failed(permissions.stored(settings), f"{folder.lock} belongs to user 54321")
 
 
-@pytest.mark.parametrize("name", ["", "scans", "utxoracle_cache.db", "backups/old.db"])
+@pytest.mark.parametrize("name", ["", "scans", "utxoracle_cache.db", BACKUP])
 def test_what_everybody_can_write_fails(folder, settings, name):
     path = folder.path / name
     path.parent.mkdir(exist_ok=True)
@@ -131,6 +169,15 @@ def test_a_secret_that_the_services_can_not_open_fails(open_folder, name, owner,
     os.chown(key, NOBODY, -1)
     with ordinary_user():
         assert permissions.secrets(settings).status == CheckStatus.OK
+
+
+def test_a_file_that_can_not_be_looked_at_hides_no_failure_of_another(tmp_path):
+    file = tmp_path / "file"
+    file.touch(0o644)
+    settings = Settings(rpc_password_file=file / "below", alert_secret_file=file)
+    failed(permissions.secrets(settings), f"{file} (UTXORACLE_ALERT_SECRET_FILE) is open to every")
+    file.chmod(0o600)
+    assert permissions.secrets(settings).status == CheckStatus.UNKNOWN
 
 
 @as_root

@@ -103,25 +103,25 @@ def test_without_units_of_ours_nothing_is_known(program):
     assert not services.is_installed("utxoracle-api.socket")
 
 
-def timers(program, analyze=None, backup=None):
-    program(
-        "systemctl",
-        units(
-            utxoracle_analyze__timer=ARMED | (analyze or {}),
-            utxoracle_backup__timer=ARMED | (backup or {}),
-        ),
+def timers(program, analyze=None, **others):
+    told = units(
+        utxoracle_analyze__timer=ARMED | (analyze or {}),
+        **{f"utxoracle_{name}__timer": ARMED | state for name, state in others.items()},
     )
+    # systemd tells twice of what is named and fits a pattern, too.
+    program("systemctl", f"{told}\n\n{told}")
     return services.timers()
 
 
 def test_timers_that_are_armed_are_well(program):
-    told = timers(program)
+    told = timers(program, backup={}, alert={})
     assert told.status == CheckStatus.OK
+    assert told.detail.count(".timer ") == 3
     assert "utxoracle-analyze.timer Mon 2026-11-23 07:50:00 UTC" in told.detail
     monotonic = {"NextElapseUSecRealtime": "", "NextElapseUSecMonotonic": "3h 20min"}
-    assert timers(program, monotonic).status == CheckStatus.OK
+    assert timers(program, monotonic, backup={}).status == CheckStatus.OK
     running = {"SubState": "running", "NextElapseUSecRealtime": ""}
-    assert timers(program, running).status == CheckStatus.OK
+    assert timers(program, running, backup={}).status == CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,18 @@ def test_a_timer_that_is_not_armed_fails(program, state, told):
     found = timers(program, backup=state)
     assert found.status == CheckStatus.ERROR
     assert told in found.detail
+
+
+def test_a_timer_of_ours_that_may_be_missing_must_be_armed_where_it_is_there(program, tmp_path):
+    asked = tmp_path / "asked"
+    program("systemctl", units(utxoracle_analyze__timer=ARMED, utxoracle_backup__timer=ARMED))
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.write_text(systemctl.read_text().replace("\n", f'\necho "$@" >{asked}\n', 1))
+    services.timers()
+    assert asked.read_text().endswith(" utxoracle*.timer\n")
+    found = timers(program, backup={}, alert={"ActiveState": "inactive", "SubState": "dead"})
+    assert found.status == CheckStatus.ERROR
+    assert "utxoracle-alert.timer is not armed (inactive, dead): systemctl start" in found.detail
 
 
 CONTAINERS = """[

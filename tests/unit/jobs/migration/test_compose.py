@@ -10,6 +10,7 @@ from utxoracle.jobs.migration.old_names import RULES, Nothing, Option, Password,
 from utxoracle.settings import Settings, variable_of
 
 BASE = Path("/mnt/nvme/prod/apps")
+USAGE = (Path(__file__).resolve().parents[4] / "docs" / "usage.md").read_text()
 FOLDER = f"{BASE}/mempool/config/secrets"
 
 SETUP_SCRIPT = """\
@@ -234,6 +235,75 @@ services:
     ]
 
 
+def test_a_name_from_which_the_compose_file_makes_one_that_is_known_is_not_listed(tmp_path):
+    compose = """\
+services:
+  api:
+    environment:
+      CORE_RPC_USERNAME: ${NODE_USER}
+      CORE_RPC_PORT: $NODE_PORT
+    volumes:
+      - ${PLACE}:/data
+  web:
+    ports:
+      - "127.0.0.1:${WEB:-80}:8080"
+"""
+    env = "NODE_USER=me\nNODE_PORT=8332\nWEB=81\nPLACE=/x\nWEBHOOK_URL=hunter2\n"
+    found = translated(tmp_path, env, compose)
+    assert options(found) == [
+        "bitcoin.rpc = {",
+        '  user = "me";',
+        "  port = 8332;",
+        "};",
+        "mempool.web.port = 81;",
+    ]
+    assert remarks(found) == ["not known here, so not translated: PLACE, WEBHOOK_URL"]
+
+
+def test_every_name_that_is_taken_is_in_the_documentation():
+    chapter = USAGE.partition("### The predecessor's settings")[2].partition("\n## ")[0]
+    for name, rule in RULES.items():
+        prefix, _, rest = name.partition("_")
+        named = f"`{rest}`" if prefix in ("MYSQL", "MARIADB") else f"`{name}`"
+        assert isinstance(rule, Nothing) or named in chapter, name
+
+
+def test_what_is_of_utxoracle_is_given_as_lines_for_utxoracle_env_too(tmp_path):
+    env = (
+        "MEMPOOL_NETWORK=testnet\nBACKEND_HTTP_PORT=9000\nFASTAPI_PORT=8001\nMIN_PRICE_USD=20000\n"
+        "ALERT_WEBHOOK_URL=hunter2\nCORE_RPC_PASSWORD=hunter2\nMEMPOOL_BACKEND=esplora\n"
+    )
+    found = translated(tmp_path, env)
+    assert found.env == (
+        f"UTXORACLE_DATA_DIR={BASE}/utxoracle/data\n"
+        "UTXORACLE_SOURCE=mempool+http://127.0.0.1:9000\n"
+        "UTXORACLE_NETWORK=test\n"
+        "UTXORACLE_API_PORT=8001\n"
+        "UTXORACLE_MIN_PRICE=20000\n"
+        f"UTXORACLE_ALERT_URL_FILE={FOLDER}/alert-url\n"
+    )
+    assert Settings.from_environment(read_by_a_shell(found.env)).api_port == 8001
+
+
+def test_lines_for_utxoracle_env_are_read_back_as_they_were(tmp_path):
+    found = translate(
+        [write(tmp_path / ".env", "MEMPOOL_API_URL=http://node.lan:8999/b'c$$d;e\n")],
+        base=Path("/mnt/a disk"),
+    )
+    settings = Settings.from_environment(read_by_a_shell(found.env))
+    assert settings.source == "mempool+http://node.lan:8999/b'c$d;e"
+    assert settings.data_dir == Path("/mnt/a disk/utxoracle/data")
+
+
+def read_by_a_shell(lines):
+    """The environment of a shell that has read a file of settings."""
+    script = "set -a; . /dev/stdin; exec env --null"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], input=lines, env={}, capture_output=True, text=True, check=True
+    )
+    return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+
+
 def test_names_that_are_not_known_are_listed_without_their_values(tmp_path):
     found = translated(tmp_path, "FOO=hunter2\nBAR_TOKEN=hunter2\nFOO=hunter3\n")
     assert options(found) == []
@@ -311,6 +381,8 @@ def test_every_setting_of_ours_that_is_set_exists():
         ("MIN_PRICE_USD=-1", "it isn't a number"),
         ("MEMPOOL_API_URL=hunter2", "it isn't a URL"),
         ("MEMPOOL_API_URL=http://me:hunter2@node:8999", "a password may stand in its URL"),
+        ("CORE_RPC_HOST=me:hunter2@node", "a password may stand in its URL"),
+        ("CORE_RPC_HOST=//me:hunter2/@node", "a password may stand in its URL"),
         ("MEMPOOL_POOLS_JSON_URL=https://x/y?token=hunter2", "a password may stand in its URL"),
     ],
 )

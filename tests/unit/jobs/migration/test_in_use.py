@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, ordinary_user
 from tests.old_tree import mysql_folder, write
 from utxoracle.jobs.migration.in_use import Obstacle, Obstacles, in_use
 
@@ -144,6 +144,27 @@ def test_a_lock_is_seen_also_of_a_process_that_cannot_be_looked_into(open_folder
             assert "run it as root to be sure" in told
 
 
+def test_processes_that_cannot_be_looked_into_are_named_up_to_five(open_folder, monkeypatch):
+    states = {
+        1: "1 (init) S 0 1 1 0 -1 4194560 0",
+        **{pid: f"{pid} (a (b)) S 1 1 1 0 -1 4194304 0" for pid in range(2, 8)},
+        # The kernel's own, and one that has ended and wasn't waited for.
+        8: "8 (kworker/0:0) I 2 0 0 0 -1 69238880 0",
+        9: "9 (ended) Z 1 1 1 0 -1 4194304 0",
+    }
+    for pid, state in states.items():
+        write(open_folder / str(pid) / "stat", state)
+        (open_folder / str(pid) / "fd").mkdir(mode=0o000)
+    write(open_folder / "locks", "")
+    monkeypatch.setattr("utxoracle.jobs.migration.in_use._PROC", open_folder)
+    with ordinary_user():
+        (told,) = in_use([open_folder / "locks"]).unknown
+    assert told == (
+        "processes that can't be looked into: init (pid 1), a (b) (pid 2), a (b) (pid 3), "
+        "a (b) (pid 4), a (b) (pid 5) and 2 more: run it as root to be sure"
+    )
+
+
 def test_the_shell_that_it_was_started_from_may_stand_there(tmp_path):
     folder = mysql_folder(tmp_path / "mysql")
     code = (
@@ -204,3 +225,18 @@ def test_containers_that_cannot_be_asked_for_are_not_known(tmp_path, answer):
         "docker doesn't tell which containers there are: see docker ps --all"
         in in_use([tmp_path / "bin"]).unknown
     )
+
+
+def test_a_file_of_a_disk_that_went_away_hides_no_other(tmp_path, monkeypatch):
+    """A link that leads in a circle fails as such a file does: neither is missing."""
+    place = write(tmp_path / "old" / "ibdata1", b"").parent
+    process = tmp_path / "proc" / "7"
+    (process / "fd").mkdir(parents=True)
+    (process / "fd" / "0").symlink_to("0")
+    (process / "fd" / "1").symlink_to(place / "ibdata1")
+    write(process / "comm", "mariadbd\n")
+    write(process / "cgroup", "0::/\n")
+    write(tmp_path / "proc" / "locks", "")
+    monkeypatch.setattr("utxoracle.jobs.migration.in_use._PROC", tmp_path / "proc")
+    (obstacle,) = in_use([place]).found
+    assert obstacle.what.endswith(f"has {place}/ibdata1 open")

@@ -156,3 +156,23 @@ def test_tables_that_this_user_may_not_see_are_not_known(open_folder):
         f"{secret} can't be read (Permission denied): run it as root",
         f"the jobs in {tables} can't be seen: run it as root to be sure",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("anacrontab", "delete line 2"), ("cron.monthly/utxoracle", "rm {path}")]
+)
+def test_what_runs_once_a_month_or_when_the_machine_is_on(tmp_path, name, remedy):
+    path = write(tmp_path / "etc" / name, f"#!/bin/sh\n{CRON_LINE}\n")
+    assert found(tmp_path) == [
+        Obstacle(f"cron still runs it: {path}, line 2", remedy.format(path=path))
+    ]
+
+
+def test_a_place_is_found_by_its_link_and_by_where_that_leads(tmp_path):
+    place, link = tmp_path / "apps" / "stack", tmp_path / "link"
+    place.mkdir(parents=True)
+    link.symlink_to(place)
+    path = write(tmp_path / "etc/crontab", f"@daily root {place}/run\n@daily root {link}/run\n")
+    assert installed([link], tmp_path).found == [
+        Obstacle(f"cron still runs it: {path}, lines 1, 2", "delete lines 1, 2")
+    ]

@@ -495,3 +495,18 @@ def test_a_read_only_old_folder_can_be_read(open_folder):
     with ordinary_user():
         assert len(read_old_rows(path, "a").rows) == 4
     shutil.rmtree(open_folder / "old")
+
+
+def test_a_second_schema_hides_no_rows_and_is_told(tmp_path):
+    path = price_database(tmp_path / "utxoracle_cache.db")
+    database(
+        path,
+        "CREATE SCHEMA archive",
+        "CREATE TABLE archive.price_analysis AS SELECT 1 AS further",
+        "CREATE TABLE archive.meta(key TEXT)",
+    )
+    old = read_old_rows(path, "x")
+    assert len(old.rows) == 3
+    assert old.remarks == [
+        f"{path}: not taken: archive.meta (0 rows), archive.price_analysis (1 rows)"
+    ]

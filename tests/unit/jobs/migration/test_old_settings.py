@@ -63,6 +63,16 @@ def test_a_value_that_is_not_understood_is_told_and_not_shown(tmp_path, written)
     assert "hunter2" not in remark
 
 
+def test_no_line_of_a_value_of_several_is_taken_for_another_setting(tmp_path):
+    lines = ["KEY='-----BEGIN", "c2VjcmV0cw==", "hunter2=abc", "last='", "A=1", 'B="open', "C=3"]
+    settings, remarks = read(tmp_path / ".env", "\n".join(lines))
+    assert settings == [("A", "1"), ("C", "3")]
+    assert [remark.partition(" is not")[0] for remark in remarks] == [
+        f"{tmp_path.name}/.env line 1: the value of KEY",
+        f"{tmp_path.name}/.env line 6: the value of B",
+    ]
+
+
 def test_lines_may_be_exported_indented_empty_and_end_as_on_windows(tmp_path):
     text = "\ufeff# first\r\n\r\nexport A=1\r\n  B = 2\r\n\tC='3'\r\n"
     assert read(tmp_path / ".env", text) == ([("A", "1"), ("B", "2"), ("C", "3")], [])

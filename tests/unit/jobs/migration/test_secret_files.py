@@ -14,7 +14,7 @@ def mode(path):
 
 def refusal(base, secrets=SECRETS):
     with pytest.raises(StorageError) as caught:
-        write_secrets(base, secrets)
+        write_secrets(base, secrets, [])
     assert "\n" not in str(caught.value)
     assert PASSWORD.decode() not in str(caught.value)
     return str(caught.value)
@@ -22,7 +22,9 @@ def refusal(base, secrets=SECRETS):
 
 def test_files_are_written_for_their_owner_alone(tmp_path):
     folder = tmp_path / "mempool" / "config" / "secrets"
-    assert write_secrets(tmp_path, SECRETS) == [folder / "db-password", folder / "alert-url"]
+    remarks = []
+    made = write_secrets(tmp_path, SECRETS, remarks)
+    assert (made, remarks) == ([folder / "db-password", folder / "alert-url"], [])
     assert (folder / "db-password").read_bytes() == PASSWORD
     assert mode(folder) == 0o700
     assert {path.name: mode(path) for path in folder.iterdir()} == {
@@ -32,21 +34,27 @@ def test_files_are_written_for_their_owner_alone(tmp_path):
 
 def test_writing_again_changes_nothing_but_takes_rights_from_others(tmp_path):
     folder = tmp_path / "mempool" / "config" / "secrets"
-    write_secrets(tmp_path, SECRETS)
+    write_secrets(tmp_path, SECRETS, [])
     folder.chmod(0o755)
     (folder / "db-password").chmod(0o644)
     before = (folder / "db-password").stat().st_mtime_ns
-    assert write_secrets(tmp_path, SECRETS) == []
+    remarks = []
+    assert write_secrets(tmp_path, SECRETS, remarks) == remarks == []
     assert (mode(folder), mode(folder / "db-password")) == (0o700, 0o600)
     assert (folder / "db-password").stat().st_mtime_ns == before
 
 
-def test_another_password_is_never_overwritten_and_nothing_else_written(tmp_path):
+def test_another_password_is_kept_and_told_and_the_others_are_written(tmp_path):
     folder = tmp_path / "mempool" / "config" / "secrets"
     folder.mkdir(parents=True)
     (folder / "alert-url").write_bytes(b"another")
-    assert str(folder / "alert-url") in refusal(tmp_path)
-    assert [path.name for path in folder.iterdir()] == ["alert-url"]
+    (folder / "alert-url").chmod(0o640)
+    remarks = []
+    assert write_secrets(tmp_path, SECRETS, remarks) == [folder / "db-password"]
+    assert remarks == [
+        f"{folder / 'alert-url'} differs from the old setting, and is kept: compare them"
+    ]
+    assert mode(folder / "alert-url") == 0o640
     assert (folder / "alert-url").read_bytes() == b"another"
 
 
@@ -55,8 +63,12 @@ def test_a_link_is_not_followed(tmp_path, target):
     folder = tmp_path / "mempool" / "config" / "secrets"
     folder.mkdir(parents=True)
     (tmp_path / "elsewhere").write_bytes(PASSWORD)
+    (tmp_path / "elsewhere").chmod(0o644)
     (folder / "db-password").symlink_to(tmp_path / target)
-    assert "holds something else" in refusal(tmp_path)
+    remarks = []
+    assert write_secrets(tmp_path, SECRETS, remarks) == [folder / "alert-url"]
+    assert remarks[0].startswith(f"{folder / 'db-password'} differs from the old setting")
+    assert mode(tmp_path / "elsewhere") == 0o644
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -70,7 +82,7 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path):
 
 
 def test_no_secrets_make_no_folder(tmp_path):
-    assert write_secrets(tmp_path, []) == []
+    assert write_secrets(tmp_path, [], []) == []
     assert not (tmp_path / "mempool").exists()
 
 

@@ -192,3 +192,32 @@ def test_no_note_is_left_where_nothing_is_moved(tmp_path):
     root = stack(tmp_path / "stack")
     leave_note(root, [step_of(root / "data" / "mysql", tmp_path / "mysql", How.COPY)])
     assert not (root / NOTE).exists()
+
+
+def test_a_note_that_leads_elsewhere_or_is_a_pipe_is_not_written(tmp_path):
+    root = stack(tmp_path / "stack")
+    steps = [step_of(root / "data" / "mysql", tmp_path / "mysql", How.RENAME)]
+    victim = write(tmp_path / "victim", b"mine")
+    (root / NOTE).symlink_to(victim)
+    with pytest.raises(StorageError, match=f"can't write {root / NOTE}: Too many levels"):
+        leave_note(root, steps)
+    assert victim.read_bytes() == b"mine"
+    (root / NOTE).unlink()
+    os.mkfifo(root / NOTE)
+    with pytest.raises(StorageError, match=f"can't write {root / NOTE}: .* plain file"):
+        leave_note(root, steps)
+    reader = os.open(root / NOTE, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(StorageError, match=f"can't write {root / NOTE}: it isn't a plain file"):
+            leave_note(root, steps)
+    finally:
+        os.close(reader)
+
+
+def test_a_note_follows_whatever_was_written_there(tmp_path):
+    root = stack(tmp_path / "stack")
+    write(root / NOTE, b"\xff\n")
+    leave_note(root, [step_of(root / "data" / "mysql", tmp_path / "mysql", How.RENAME)])
+    before, _, *_ = (root / NOTE).read_bytes().split(b"\n")
+    assert before == b"\xff"
+    assert (root / NOTE).read_bytes().endswith(b"/mysql\n")

@@ -20,7 +20,7 @@ from tests.old_tree import (
 from utxoracle.errors import UsageError
 from utxoracle.jobs.migration.kinds import Kind, kind_of
 from utxoracle.jobs.migration.layout import ours
-from utxoracle.jobs.migration.tree import TRANSLATED, UNREAD, OldTree, find_tree
+from utxoracle.jobs.migration.tree import TRANSLATED, UNREAD, UNSEEN, OldTree, find_tree
 
 
 def found(tree: OldTree) -> dict[str, list[str]]:
@@ -232,6 +232,22 @@ def test_what_is_not_taken_is_named_with_the_reason(tmp_path, machine):
     }
 
 
+def test_what_was_not_looked_into_is_not_said_to_hold_nothing(tmp_path, machine):
+    root = stack(tmp_path / "stack")
+    (root / "data" / "mysql").rename(tmp_path / "mysql")
+    deep = root / "data" / "mysql" / "a" / "b"
+    deep.mkdir(parents=True)
+    (tmp_path / "mysql").rename(deep / "c")
+    write(root / "node_modules" / "package.json", "")
+    tree = find_tree(root, machine=machine)
+    assert "mysql" not in found(tree)
+    assert {(left.folder.name, left.reason): left.names for left in tree.left} == {
+        ("stack", TRANSLATED): (".env", "docker-compose.yml"),
+        ("stack", UNSEEN): ("node_modules",),
+        ("data", UNSEEN): ("mysql",),
+    }
+
+
 def test_what_is_ours_in_the_same_place_is_passed_over(tmp_path, machine):
     base = apps(tmp_path / "apps", name="mempool")
     write(base / "utxoracle" / "data" / "utxoracle_snapshot.db", b"")
@@ -258,6 +274,48 @@ def test_a_folder_that_is_not_there_is_told(tmp_path, machine):
         find_tree(tmp_path / "not" / "there", machine=machine)
     with pytest.raises(UsageError, match="stray is not there"):
         find_tree(tmp_path, also=[tmp_path / "stray"], machine=machine)
+
+
+@pytest.mark.parametrize("above", ["old", "old/prod"])
+@pytest.mark.parametrize("name", ["mempool", "mempool-stack"])
+def test_a_folder_above_the_right_one_is_refused_and_the_right_one_named(
+    tmp_path, machine, above, name
+):
+    root = apps(tmp_path / "old" / "prod" / "apps", name=name)
+    # Not so deep that a part of it isn't met.
+    (root / name / "data" / "cache").rename(root / name / "cache")
+    with pytest.raises(UsageError) as refused:
+        find_tree(tmp_path / above, machine=machine)
+    assert str(refused.value) == (
+        f"{tmp_path}/{above} is only above the folder that is meant: name {root}"
+    )
+
+
+def test_a_folder_above_several_right_ones_names_them(tmp_path, machine):
+    for name in ("one", "two"):
+        price_job(tmp_path / "old" / name / "utxoracle")
+    with pytest.raises(UsageError, match=r"name .*/old/one or .*/old/two$"):
+        find_tree(tmp_path / "old", machine=machine)
+
+
+@pytest.mark.parametrize("what", ["docker-compose.yml", "data/mysql/ibdata1"])
+def test_a_stack_may_have_a_price_job_far_below_it(tmp_path, machine, what):
+    write(tmp_path / "stack" / what, "")
+    price_job(tmp_path / "stack" / "backup" / "utxoracle")
+    tree = find_tree(tmp_path / "stack", machine=machine)
+    assert tmp_path / "stack" / what in (
+        *tree.settings,
+        *(one.path / "ibdata1" for one in tree.found),
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the folder must be another user's")
+def test_what_is_closed_may_be_the_data_of_a_stack_above_a_price_job(open_folder):
+    mysql_folder(open_folder / "stack" / "data" / "mysql").chmod(0o700)
+    price_job(open_folder / "stack" / "backup" / "utxoracle")
+    with ordinary_user():
+        tree = find_tree(open_folder / "stack", machine=open_folder)
+    assert tree.closed == (open_folder / "stack" / "data" / "mysql",)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the folder must be another user's")
