@@ -193,7 +193,7 @@ def check_owner(path: Path) -> None:
         account = f"'#{owner}'" if name == str(owner) else name
         raise StorageError(
             f"{path} belongs to user {name}, who could not write what root leaves there: "
-            f"run it as that user: sudo -u {account} utxoracle ..."
+            f"run it as that user, with its settings: sudo -u {account} utxoracle ..."
         )
 
 

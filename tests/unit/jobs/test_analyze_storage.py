@@ -254,7 +254,7 @@ def test_root_is_kept_from_working_in_the_folder_of_another_user(appliance):
     os.chown(appliance.folder, NOBODY, NOBODY)
     line = refused_unchanged(appliance)
     assert "belongs to user" in line
-    assert "run it as that user: sudo -u " in line
+    assert "run it as that user, with its settings: sudo -u " in line
     assert "belongs to user" in appliance.refused(5, "init-db")
 
 
