@@ -36,13 +36,17 @@ REPUBLISH = (
 PREFIX, SUFFIX = "utxoracle_cache_", ".db"
 """What stands round the date in the name of a backup."""
 
+_NO_CHAIN = "its blocks are not one chain"
+
+_TORN_BLOCKS = """SELECT count(*) FROM (
+    SELECT prev_hash IS DISTINCT FROM lag(hash) OVER up AS is_torn, lag(height) OVER up AS before
+    FROM blocks WHERE height BETWEEN ? AND ? WINDOW up AS (ORDER BY height)
+) WHERE before IS NOT NULL AND is_torn"""
+
+_AT_ONCE = 50_000
+"""Blocks: to put all in order at once takes memory that grows with the history."""
+
 _UNSOUND = {
-    "its blocks are not one chain": """SELECT count(*) FROM (
-        SELECT height - 1 IS DISTINCT FROM lag(height) OVER up
-            OR prev_hash IS DISTINCT FROM lag(hash) OVER up AS is_torn,
-            lag(height) OVER up AS before
-        FROM blocks WINDOW up AS (ORDER BY height)
-    ) WHERE before IS NOT NULL AND is_torn""",
     "it has window prices of other blocks than its own": """SELECT count(*)
         FROM window_prices LEFT JOIN blocks USING (height)
         WHERE window_prices.hash IS DISTINCT FROM blocks.hash""",
@@ -218,7 +222,6 @@ def _differs(path: Path) -> StorageError:
 
 def _examined(path: Path, digest: str, remedy: str = ANOTHER) -> BackupFacts:
     """Return what is in a database, all of which is read."""
-    from utxoracle.sources.days import WINDOW
     from utxoracle.store.queries import Reader
 
     with closing(_opened(path, remedy)) as connection:
@@ -233,17 +236,34 @@ def _examined(path: Path, digest: str, remedy: str = ANOTHER) -> BackupFacts:
         for name in _tables(connection):
             # DuckDB notices a damaged page only when it is read.
             connection.query(f'SELECT bit_xor(hash(rows)) FROM "{name}" AS rows')  # noqa: S608
-        for trouble, query in _UNSOUND.items():
-            if connection.query(query, [WINDOW] * query.count("?")) != [(0,)]:
-                raise StorageError(f"{path} is torn ({trouble}): {remedy}")
+        counts = reader.counts()
+        if trouble := _trouble_in(connection, counts):
+            raise StorageError(f"{path} is torn ({trouble}): {remedy}")
         return BackupFacts(
             size=path.stat().st_size,
             sha256=digest,
             network=reader.network,
             schema_version=version,
             revision=reader.revision,
-            counts=reader.counts(),
+            counts=counts,
         )
+
+
+def _trouble_in(connection: "Connection", counts: "Counts") -> str | None:
+    """Return what a database holds that no commit leaves."""
+    from utxoracle.sources.days import WINDOW
+
+    first, last = counts.first_height or 0, counts.last_height or 0
+    if counts.blocks and counts.blocks != last - first + 1:
+        return _NO_CHAIN
+    for height in range(first, last, _AT_ONCE):
+        # The last of them is the first of the next.
+        if connection.query(_TORN_BLOCKS, [height, height + _AT_ONCE]) != [(0,)]:
+            return _NO_CHAIN
+    for trouble, query in _UNSOUND.items():
+        if connection.query(query, [WINDOW] * query.count("?")) != [(0,)]:
+            return trouble
+    return None
 
 
 def _opened(path: Path, remedy: str = ANOTHER) -> "Connection":

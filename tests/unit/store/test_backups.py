@@ -13,6 +13,7 @@ from tests.conftest import ordinary_user
 from tests.unit.store.samples import batch, day_row, run_row
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError
+from utxoracle.store import backups
 from utxoracle.store.backup_files import checksum_file, recorded_checksum
 from utxoracle.store.backups import backups_in, checked, copy_checked, is_of_predecessor
 from utxoracle.store.database import Database
@@ -234,6 +235,16 @@ def test_what_no_commit_leaves_is_found(backup, statement, trouble):
     message = refusal(backup)
     assert "is torn" in message
     assert trouble in message
+
+
+def test_a_chain_that_is_read_part_by_part_is_whole_or_torn_at_any_height(backup, monkeypatch):
+    monkeypatch.setattr(backups, "_AT_ONCE", 10)
+    assert checked(backup).counts.blocks == LAST
+    for height in (2, 11, 12, 999, 1991, LAST):
+        torn = Path(shutil.copy(backup, backup.with_name("torn.db")))
+        alter(torn, f"UPDATE blocks SET prev_hash = 'ab' WHERE height = {height}")
+        record(torn)
+        assert "its blocks are not one chain" in refusal(torn)
 
 
 def test_the_first_144_blocks_need_no_window_price(backup):

@@ -1,87 +1,22 @@
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.old_tree import COMPOSE, COMPOSE_ENV_FILE, ENV_FILE, SECRETS, write
-from utxoracle.jobs.migration.compose import CHANGES, translate
+from tests.unit.jobs.migration.translating import (
+    BASE,
+    FOLDER,
+    SETUP_SCRIPT,
+    USAGE,
+    options,
+    remarks,
+    secrets,
+    translated,
+)
+from utxoracle.jobs.migration.compose import translate
 from utxoracle.jobs.migration.old_names import RULES, Nothing, Option, Password, rule_of
 from utxoracle.settings import Settings, variable_of
-
-BASE = Path("/mnt/nvme/prod/apps")
-USAGE = (Path(__file__).resolve().parents[4] / "docs" / "usage.md").read_text()
-FOLDER = f"{BASE}/mempool/config/secrets"
-
-SETUP_SCRIPT = """\
-services:
-  electrs:
-    image: mempool/electrs:latest
-    network_mode: host
-    command:
-      - --cookie
-      - "bitcoinrpc:hunter2hunter2"
-  db:
-    image: mariadb:10.5.21
-    environment:
-      MYSQL_DATABASE: mempool
-      MYSQL_USER: mempool
-      MYSQL_PASSWORD: db-hunter2
-      MYSQL_ROOT_PASSWORD: root-hunter2
-  api:
-    image: mempool/backend:latest
-    environment:
-      MEMPOOL_BACKEND: "esplora"
-      CORE_RPC_HOST: "host.docker.internal"
-      CORE_RPC_PORT: "8332"
-      CORE_RPC_USERNAME: "bitcoinrpc"
-      CORE_RPC_PASSWORD: "$$(openssl rand -hex 32)"  # literally
-      ESPLORA_REST_API_URL: "http://192.168.1.111:3001"
-      DATABASE_HOST: "db"
-      DATABASE_DATABASE: "mempool"
-      DATABASE_USERNAME: "mempool"
-      DATABASE_PASSWORD: "db-hunter2"
-      STATISTICS_ENABLED: "true"
-      MEMPOOL_API_URL_PREFIX: "/api/v1/"
-      MEMPOOL_HTTP_PORT: "8999"
-      MEMPOOL_PRICE_UPDATE_INTERVAL: "600"
-  web:
-    image: mempool/frontend:latest
-    ports:
-      - "8081:8080"
-    environment:
-      FRONTEND_HTTP_PORT: "8080"
-      BACKEND_MAINNET_HTTP_HOST: "api"
-    command: "./wait-for db:3306 --timeout=720 -- nginx -g 'daemon off;'"
-"""
-
-
-def translated(folder, env="", compose="", **others):
-    files = [write(folder / "stack" / ".env", env)]
-    if compose:
-        files.append(write(folder / "stack" / "docker-compose.yml", compose))
-    return translate(files, base=BASE, **others)
-
-
-def options(translation):
-    """The lines of the options, without those that are always there."""
-    first, *lines, last = translation.nix.splitlines()
-    assert (first, last) == ("services.utxoracle = {", "};")
-    for always in ("  enable = true;", f'  storage.base = "{BASE}";'):
-        lines.remove(always)
-    return [line.removeprefix("  ") for line in lines]
-
-
-def remarks(translation):
-    """What is told of the settings, without where they stood."""
-    assert tuple(translation.remarks[-len(CHANGES) :]) == CHANGES
-    found = translation.remarks[: -len(CHANGES)]
-    assert not [one for one in found if "\n" in one]
-    return [one.partition(": ")[2] if " line " in one.split(":")[0] else one for one in found]
-
-
-def secrets(translation):
-    return {one.name: one.data.decode() for one in translation.secrets}
 
 
 def test_the_old_settings_of_stack_and_price_job_are_translated(tmp_path):
@@ -367,142 +302,3 @@ def test_every_setting_of_ours_that_is_set_exists():
     }
     assert named
     assert named <= ours
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        ("CORE_RPC_PORT=http", "it isn't a port"),
-        ("CORE_RPC_PORT=70000", "it isn't a port"),
-        ("CORE_RPC_PORT=0", "it isn't a port"),
-        ("CORE_RPC_PORT=", "it is empty"),
-        ("MIN_PRICE_USD=nan", "it isn't a number"),
-        ("MIN_PRICE_USD=1e5", "it isn't a number"),
-        ("MIN_PRICE_USD=-1", "it isn't a number"),
-        ("MEMPOOL_API_URL=hunter2", "it isn't a URL"),
-        ("MEMPOOL_API_URL=http://me:hunter2@node:8999", "a password may stand in its URL"),
-        ("CORE_RPC_HOST=me:hunter2@node", "a password may stand in its URL"),
-        ("CORE_RPC_HOST=//me:hunter2/@node", "a password may stand in its URL"),
-        ("MEMPOOL_POOLS_JSON_URL=https://x/y?token=hunter2", "a password may stand in its URL"),
-    ],
-)
-def test_a_value_that_can_not_be_taken_is_told_and_not_shown(tmp_path, line, why):
-    found = translated(tmp_path, line)
-    assert options(found) == []
-    (remark,) = remarks(found)
-    assert remark.startswith(f"{line.partition('=')[0]} is not translated: {why}")
-    assert "hunter2" not in remark
-
-
-@pytest.mark.parametrize("character", [*'&!"\\', "\n"])
-@pytest.mark.parametrize(
-    ("name", "cure"),
-    [
-        ("CORE_RPC_PASSWORD", "change it in bitcoin.conf"),
-        ("DATABASE_PASSWORD", "change it with ALTER USER"),
-    ],
-)
-def test_a_password_that_breaks_the_start_script_is_pointed_out(tmp_path, name, cure, character):
-    password = f"hunter2{character}x"
-    quoted = password.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    found = translated(tmp_path, f'{name}="{quoted}"')
-    (remark,) = remarks(found)
-    assert f"{name} has a character that breaks the back end's start script" in remark
-    assert f"{cure} to one of letters, digits, - and _, and write it to {FOLDER}/" in remark
-    assert "hunter2" not in remark + found.nix
-    assert [*secrets(found).values()] == [password]
-
-
-def test_a_password_that_does_not_pass_through_the_script_may_hold_anything(tmp_path):
-    found = translated(tmp_path, "MYSQL_ROOT_PASSWORD='&!\\'")
-    assert remarks(found) == []
-    assert secrets(found) == {"db-root-password": "&!\\"}
-
-
-@pytest.mark.parametrize("name", ["CORE_RPC_PASSWORD", "MYSQL_PASSWORD", "ALERT_WEBHOOK_URL"])
-def test_an_empty_password_is_told_and_makes_no_file(tmp_path, name):
-    found = translated(tmp_path, f"{name}=")
-    assert (options(found), found.secrets) == ([], [])
-    (remark,) = remarks(found)
-    assert remark.startswith(f"{name} is empty")
-
-
-def test_the_back_end_s_password_of_the_database_counts_and_a_contradiction_is_told(tmp_path):
-    found = translated(tmp_path, "DATABASE_PASSWORD=right-hunter2\nMYSQL_PASSWORD=old-hunter2")
-    assert secrets(found) == {"db-password": "right-hunter2"}
-    assert found.remarks[0] == (
-        "stack/.env line 2 and stack/.env line 1 contradict each other: the second counts, for "
-        "mempool.db.passwordFile"
-    )
-
-
-def test_a_compose_file_outranks_the_env_file_beside_it(tmp_path):
-    compose = "services:\n  api:\n    environment:\n      CORE_RPC_USERNAME: second\n"
-    found = translated(tmp_path, "CORE_RPC_USERNAME=first", compose)
-    assert options(found) == ['bitcoin.rpc.user = "second";']
-    assert found.remarks[0].startswith("stack/.env line 1 and stack/docker-compose.yml line 4")
-
-
-def test_the_network_of_containers_is_not_the_machine_s(tmp_path):
-    for host, option in {
-        "host.docker.internal": ['bitcoin.rpc.host = "127.0.0.1";'],
-        "172.17.0.1": ['bitcoin.rpc.host = "127.0.0.1";'],
-        "127.0.0.1": ['bitcoin.rpc.host = "127.0.0.1";'],
-        "bitcoind": [],
-        "192.168.1.5": ['bitcoin.rpc.host = "192.168.1.5";'],
-    }.items():
-        found = translated(tmp_path, f"CORE_RPC_HOST={host}")
-        assert options(found) == option
-        told = "".join(remarks(found))
-        assert ("is the name of a container" in told) == (host == "bitcoind")
-        assert ("may be this machine's own address" in told) == (host == "192.168.1.5")
-
-
-def test_the_port_on_the_machine_counts_not_that_in_the_container(tmp_path):
-    compose = """\
-services:
-  web:
-    environment:
-      FRONTEND_HTTP_PORT: 8080
-    ports:
-      - "127.0.0.1:80:8080"
-"""
-    found = translated(tmp_path, compose=compose)
-    assert (options(found), remarks(found)) == (["mempool.web.port = 80;"], [])
-
-
-def test_a_cookie_is_taken_only_where_there_is_no_password(tmp_path):
-    cookie = "CORE_RPC_COOKIE_PATH=/node/.cookie\n"
-    assert options(translated(tmp_path, cookie)) == ['bitcoin.rpc.cookieFile = "/node/.cookie";']
-    found = translated(tmp_path, f"{cookie}CORE_RPC_PASSWORD=hunter2")
-    assert options(found) == [f'bitcoin.rpc.passwordFile = "{FOLDER}/bitcoin-rpc-password";']
-    assert [one for one in remarks(found) if "there can be one of the two" in one]
-
-
-def test_paths_of_databases_are_told_from_where_their_file_is(tmp_path):
-    found = translated(tmp_path, "DUCKDB_PATH=./data/x.duckdb\nUTXORACLE_DB_PATH=/a/b.db\n")
-    assert found.databases == [tmp_path / "stack" / "data/x.duckdb", Path("/a/b.db")]
-
-
-def test_the_usual_owner_of_the_database_need_not_be_said(tmp_path):
-    assert options(translated(tmp_path, db_uid=999)) == []
-    assert options(translated(tmp_path, db_uid=1000)) == ["mempool.db.uid = 1000;"]
-
-
-def test_without_files_there_is_still_a_beginning():
-    found = translate([], base=BASE)
-    assert options(found) == []
-    assert (tuple(found.remarks), found.secrets) == (CHANGES, [])
-
-
-def test_nix_reads_what_is_to_be_pasted(tmp_path):
-    if not shutil.which("nix-instantiate"):
-        pytest.skip("nix-instantiate is not there")
-    env = "CORE_RPC_USERNAME='${x} \\ \"'\nMEMPOOL_BACKEND=none\nCORE_RPC_PASSWORD=x\n"
-    found = translated(tmp_path, env, SETUP_SCRIPT)
-    module = write(tmp_path / "host.nix", f"{{\n{found.nix}}}\n")
-    subprocess.run(["nix-instantiate", "--parse", module], check=True, capture_output=True)
-
-
-def test_no_rule_is_of_a_kind_that_nobody_handles():
-    assert {type(rule) for rule in RULES.values()} == {Nothing, Option, Password}
