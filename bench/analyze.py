@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -54,6 +54,20 @@ def new_folder(path: Path) -> DataFolder:
     return folder
 
 
+def folders_with_history(
+    place: Path, source: str, older_days: Mapping[str, int]
+) -> dict[str, DataFolder]:
+    """Return a folder for each history of so many made-up days, caught up with the source."""
+    recent = new_folder(place / "recent")
+    analyze(recent, source)
+    folders = {}
+    for name, days in older_days.items():
+        folders[name] = new_folder(place / name)
+        copy_with_history(recent, folders[name], days)
+        analyze(folders[name], source)
+    return folders
+
+
 def print_short_runs() -> None:
     """Print what a run with one new block costs, and one with none, and what is start-up."""
     print(f"\nutxoracle analyze, {ROUNDS} runs of each: median, least, median of processor time")
@@ -61,7 +75,7 @@ def print_short_runs() -> None:
         source = f"mempool+{url}"
         # One more than is measured: the first run over a generated database publishes it.
         move_tip(url, -ROUNDS - 1)
-        folders = _folders_with_history(Path(place), source)
+        folders = folders_with_history(Path(place), source, OLDER_DAYS)
         move_tip(url, 1)
         for folder in folders.values():
             analyze(folder, source)
@@ -87,18 +101,6 @@ def print_short_runs() -> None:
         "importing click, requests, numpy, duckdb": "import click, requests, numpy, duckdb",
     }.items():
         print(f"  {what}: {_spread([run([sys.executable, '-c', code]) for _ in range(ROUNDS)])}")
-
-
-def _folders_with_history(place: Path, source: str) -> dict[str, DataFolder]:
-    """Return a folder for each history of `OLDER_DAYS`, caught up with the source."""
-    recent = new_folder(place / "recent")
-    analyze(recent, source)
-    folders = {}
-    for name, days in OLDER_DAYS.items():
-        folders[name] = new_folder(place / name)
-        copy_with_history(recent, folders[name], days)
-        analyze(folders[name], source)
-    return folders
 
 
 def _measure(

@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from bench.analyze import analyze, new_folder
-from bench.history import copy_with_history
+from bench.analyze import folders_with_history
 from bench.process import Run, run
 from utxoracle.store.folder import DataFolder
 
@@ -35,15 +34,8 @@ COMMANDS = (
 def print_operations() -> None:
     """Print what backups, checks and exports cost, as the history grows."""
     print(f"\noperations, {ROUNDS} runs of each: median, least, largest process")
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        recent = new_folder(place / "recent")
-        analyze(recent, SOURCE)
-        folders = {}
-        for history, days in OLDER_DAYS.items():
-            folders[history] = new_folder(place / history)
-            copy_with_history(recent, folders[history], days)
-            analyze(folders[history], SOURCE)
+    with tempfile.TemporaryDirectory() as place:
+        folders = folders_with_history(Path(place), SOURCE, OLDER_DAYS)
         for command in COMMANDS:
             for history, folder in folders.items():
                 print(f"  {command.format(place='.')}, {history}: {_measured(folder, command)}")

@@ -2,9 +2,10 @@
 
 import os
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,29 @@ def ordinary_user() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """Mount something at a folder, which is made, for as long as the block runs.
+
+    Args:
+        folder: Where.
+        options: What, as for `mount`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", *options, str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def small_disk(folder: Path, size: str) -> AbstractContextManager[Path]:
+    """Mount a disk of a size, written as tmpfs takes it, for as long as the block runs."""
+    return mounted(folder, "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
 
 
 @pytest.fixture

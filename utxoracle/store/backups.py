@@ -60,13 +60,12 @@ _UNSOUND = {
 """Queries that count what no committed state of a database has."""
 
 
-@dataclass(frozen=True)
-class BackupFacts:
+@dataclass(frozen=True, kw_only=True)
+class DatabaseFacts:
     """What is in a file that was read from end to end and found good.
 
     Attributes:
         size: Its bytes.
-        sha256: Their checksum, 64 hex digits.
         network: The network whose chain it holds.
         schema_version: The version of its tables.
         revision: Number of changes to the database that it is a copy of.
@@ -74,11 +73,21 @@ class BackupFacts:
     """
 
     size: int
-    sha256: str
     network: str
     schema_version: int
     revision: int
     counts: "Counts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupFacts(DatabaseFacts):
+    """The same of a backup.
+
+    Attributes:
+        sha256: The checksum of its bytes, 64 hex digits.
+    """
+
+    sha256: str
 
 
 def backups_in(folder: Path) -> list[BackupFile]:
@@ -111,15 +120,30 @@ def checked(
     digest = digest_of(path, progress)
     if recorded is not None and digest != recorded:
         # Tells more exactly what is wrong, where it is more than some bytes.
-        _examined(path, digest)
+        _examined(path)
         raise _differs(path)
-    facts = _examined(path, digest)
+    facts = _examined(path)
     if recorded is None and not without_checksum:
         raise StorageError(
             f"{path} has no {checksum_file(path).name} beside it, so nothing tells whether it is "
             "as it was made: use another one, or see restore --without-checksum"
         )
-    return facts
+    return BackupFacts(**vars(facts), sha256=digest)
+
+
+def examined(path: Path, remedy: str = ANOTHER) -> DatabaseFacts:
+    """Read a database that nobody writes to from end to end, and return what is in it.
+
+    Args:
+        path: The file.
+        remedy: What to do where it isn't good, for the message.
+
+    Raises:
+        StorageError: It is missing, damaged, cut short or torn, or not a database of utxoracle, or
+            of a newer version. It is left as it is.
+    """
+    _check_file(path, remedy)
+    return _examined(path, remedy)
 
 
 def copy_checked(
@@ -167,7 +191,7 @@ def copy_checked(
     if recorded is not None and digest != recorded:
         raise _differs(source)
     try:
-        return _examined(target, digest, remedy)
+        return BackupFacts(**vars(_examined(target, remedy)), sha256=digest)
     except StorageError as error:
         # The copy is as its original is, which is what people know.
         raise StorageError(str(error).replace(str(target), str(source))) from None
@@ -188,7 +212,7 @@ def is_of_predecessor(path: Path) -> bool:
         return _is_of_predecessor(connection)
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, remedy: str = ANOTHER) -> None:
     try:
         if not path.is_file():
             what = "is not a plain file" if path.exists() else "is not there"
@@ -197,13 +221,13 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise StorageError(f"{path} can't be read: {error.strerror}; check its owner") from None
     if not size:
-        raise StorageError(f"{path} is empty: use another backup")
+        raise StorageError(f"{path} is empty: {remedy}")
     log = log_of(path)
     if log.exists() and not is_replaced(path):
         # DuckDB would read it together with the file, which nothing vouches for.
         raise StorageError(
-            f"{log} beside the backup shows that somebody wrote to it: use another backup, or "
-            "move that log away"
+            f"{log} beside the backup shows that somebody wrote to it: {remedy}, or move that log "
+            "away"
         )
 
 
@@ -220,7 +244,7 @@ def _differs(path: Path) -> StorageError:
     )
 
 
-def _examined(path: Path, digest: str, remedy: str = ANOTHER) -> BackupFacts:
+def _examined(path: Path, remedy: str = ANOTHER) -> DatabaseFacts:
     """Return what is in a database, all of which is read."""
     from utxoracle.store.queries import Reader
 
@@ -239,9 +263,8 @@ def _examined(path: Path, digest: str, remedy: str = ANOTHER) -> BackupFacts:
         counts = reader.counts()
         if trouble := _trouble_in(connection, counts):
             raise StorageError(f"{path} is torn ({trouble}): {remedy}")
-        return BackupFacts(
+        return DatabaseFacts(
             size=path.stat().st_size,
-            sha256=digest,
             network=reader.network,
             schema_version=version,
             revision=reader.revision,

@@ -1,7 +1,13 @@
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from utxoracle.settings import Settings
 from utxoracle.sources.factory import open_source
+
+OTHER_DISK = Path("/dev/shm")
 
 CHAIN = "sim:seed=7,days=2,transactions=60"
 
@@ -10,3 +16,31 @@ CHAIN = "sim:seed=7,days=2,transactions=60"
 def source():
     """A simulated chain of two whole days, shared by the tests of all jobs."""
     return open_source(CHAIN, Settings())
+
+
+@pytest.fixture
+def machine(tmp_path) -> Path:
+    """The root of a machine that has nothing but a temporary folder."""
+    (tmp_path / "machine" / "tmp").mkdir(parents=True)
+    return tmp_path / "machine"
+
+
+@pytest.fixture
+def other_disk(tmp_path) -> Iterator[Path]:
+    """A folder on another file system than `tmp_path`."""
+    with tempfile.TemporaryDirectory(dir=OTHER_DISK, prefix="utxoracle-") as name:
+        assert Path(name).stat().st_dev != tmp_path.stat().st_dev
+        yield Path(name)
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    """The folder that an old tree is taken to."""
+    (tmp_path / "new").mkdir()
+    return tmp_path / "new"
+
+
+@pytest.fixture
+def plain_path(monkeypatch):
+    """Find only the system's own programs: to ask a docker for its containers takes time."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.appliance import Appliance, Node, one_line, simulated_node
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, small_disk
 from tests.stored import stored_by, stored_in
 
 OPTIONS = "seed=4,days=5,blocks_per_day=60,transactions=20,start=2025-01-01"
@@ -46,15 +46,8 @@ def appliance(filled: Appliance, tmp_path: Path) -> Appliance:
 @pytest.fixture
 def cramped(filled: Appliance, tmp_path: Path) -> Iterator[Appliance]:
     """A folder that is a disk of its own, of 96 MB: enough for a run, and soon filled."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "96m") as disk:
         yield filled.copy(disk / "data")
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -11,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.appliance import Appliance, one_line
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, small_disk
 from tests.unit.jobs.backing import flip, flip_checksum, forget_checksum, of_day
 from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
@@ -64,15 +63,8 @@ def appliance(data):
 @pytest.fixture
 def cramped(data, tmp_path):
     """A folder for backups that is a disk of its own, of 80 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "80m") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def store(folder, first, last):

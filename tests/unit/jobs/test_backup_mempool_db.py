@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.appliance import Appliance, one_line
+from tests.conftest import small_disk
 from tests.mariadb import BULK, MISSING, PASSWORD, MariaDB, mariadb
 
 pytestmark = pytest.mark.skipif(
@@ -187,15 +188,8 @@ def test_two_at_once_are_refused(appliance, server):
 @pytest.fixture
 def cramped(tmp_path: Path) -> Iterator[Path]:
     """A folder for backups that is a disk of its own, of 80 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "80m") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk_is_one_line(appliance, cramped):

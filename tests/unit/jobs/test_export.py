@@ -10,7 +10,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import ordinary_user, small_disk
 from tests.unit.store.samples import (
     EVER,
     FIRST_DAY,
@@ -77,15 +77,8 @@ def filled(folder):
 @pytest.fixture
 def disk(tmp_path):
     """A disk of 64 kB, which some thousand rows fill."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "64k") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def ignore(done, total):

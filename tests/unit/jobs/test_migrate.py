@@ -5,14 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.conftest import NOBODY, ordinary_user
+from tests.conftest import NOBODY, mounted, ordinary_user
 from tests.old_tree import (
     ENV_FILE,
     SECRETS,
@@ -26,7 +24,6 @@ from tests.old_tree import (
     stack,
     write,
 )
-from tests.unit.jobs.migration.conftest import mounted
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import StorageError, UsageError
 from utxoracle.jobs.migrate import Migration, migrate
@@ -38,29 +35,7 @@ from utxoracle.settings import Settings
 
 MB = 1 << 20
 
-
-@pytest.fixture(autouse=True)
-def plain_path(monkeypatch):
-    """Find only the system's own programs: to ask a docker for its containers takes time."""
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-
-
-@pytest.fixture
-def machine(tmp_path) -> Path:
-    (tmp_path / "machine" / "tmp").mkdir(parents=True)
-    return tmp_path / "machine"
-
-
-@pytest.fixture
-def base(tmp_path) -> Path:
-    (tmp_path / "new").mkdir()
-    return tmp_path / "new"
-
-
-@pytest.fixture
-def other_disk() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="utxoracle-") as name:
-        yield Path(name)
+pytestmark = pytest.mark.usefixtures("plain_path")
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, mounted
 from tests.old_tree import MB, content_of, mysql_folder, price_database, price_job, stack, write
-from tests.unit.jobs.migration.conftest import mounted
 from tests.unit.jobs.migration.test_old_rows import add_rows_to_log
 from tests.unit.jobs.test_migrate import applied, planned, stored
 from utxoracle.bitcoin.network import REGTEST
@@ -43,23 +42,7 @@ print(done.imported.new)
 """
 """Takes a tree over where nobody but root can read Python."""
 
-
-@pytest.fixture(autouse=True)
-def plain_path(monkeypatch):
-    """Find only the system's own programs: to ask a docker for its containers takes time."""
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-
-
-@pytest.fixture
-def machine(tmp_path) -> Path:
-    (tmp_path / "machine" / "tmp").mkdir(parents=True)
-    return tmp_path / "machine"
-
-
-@pytest.fixture
-def base(tmp_path) -> Path:
-    (tmp_path / "new").mkdir()
-    return tmp_path / "new"
+pytestmark = pytest.mark.usefixtures("plain_path")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from tests.conftest import small_disk
 from tests.unit.store.samples import (
     batch,
     block_row,
@@ -100,19 +101,10 @@ def test_a_killed_writer_loses_no_commit_and_tears_none(folder):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def cramped(tmp_path):
     """A folder on a disk of 24 MB."""
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", tmp_path],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
-        yield tmp_path
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
+    with small_disk(tmp_path, "24m") as disk:
+        yield disk
 
 
 def fill(folder, spare):
@@ -121,8 +113,8 @@ def fill(folder, spare):
     return filler
 
 
-def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(small_disk, empty_store):
-    folder = DataFolder(shutil.copytree(empty_store, small_disk / "data"))
+def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(cramped, empty_store):
+    folder = DataFolder(shutil.copytree(empty_store, cramped / "data"))
     with Database.open(folder, REGTEST) as database:
         database.commit(step(1))
     filler = fill(folder, spare=100_000)
@@ -146,8 +138,8 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(small_dis
     check_revision(Snapshot(folder).reader(), 2)
 
 
-def test_a_disk_that_fills_up_while_the_log_is_folded_in_loses_nothing(small_disk, empty_store):
-    folder = DataFolder(shutil.copytree(empty_store, small_disk / "data"))
+def test_a_disk_that_fills_up_while_the_log_is_folded_in_loses_nothing(cramped, empty_store):
+    folder = DataFolder(shutil.copytree(empty_store, cramped / "data"))
     database = Database.open(folder, REGTEST)
     database.commit(step(1))
     filler = fill(folder, spare=0)
@@ -162,11 +154,11 @@ def test_a_disk_that_fills_up_while_the_log_is_folded_in_loses_nothing(small_dis
     assert not folder.wal.exists()
 
 
-def test_a_disk_that_is_full_from_the_start_is_left_empty(small_disk):
-    folder = DataFolder(small_disk)
+def test_a_disk_that_is_full_from_the_start_is_left_empty(cramped):
+    folder = DataFolder(cramped)
     with pytest.raises(StorageError, match="are needed: make room"):
         create_database(folder, REGTEST)
-    assert {path.name for path in small_disk.iterdir()} == {"lock"}
+    assert {path.name for path in cramped.iterdir()} == {"lock"}
 
 
 def test_a_file_that_may_not_grow_is_one_line(folder):

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import pytest
 
-from tests.conftest import NOBODY, ordinary_user
+from tests.conftest import NOBODY, mounted, ordinary_user
 from utxoracle.errors import StorageError
 from utxoracle.store.folder import SPARE_SPACE, DataFolder
 
@@ -90,15 +90,8 @@ def test_an_owner_without_a_name_is_told_as_sudo_takes_it(folder):
 
 @as_root
 def test_a_read_only_disk_is_told(tmp_path):
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
+    with mounted(tmp_path, "-t", "tmpfs", "-o", "ro", "tmpfs"):
         assert "is on a read-only disk" in check_fails(DataFolder(tmp_path))
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_the_space_for_a_copy_and_some_more_must_be_free(folder, monkeypatch):

@@ -4,9 +4,9 @@ What can't be looked at raises OSError.
 """
 
 import os
-import re
 from pathlib import Path
 
+from utxoracle.jobs.file_locks import file_locks
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.store.folder import DataFolder, not_there
 
@@ -16,7 +16,6 @@ _HEADERS = 3 * 4096
 _MAGIC = slice(8, 12), b"DUCK"
 _PIECE = 1 << 20
 _LOCKS = Path("/proc/locks")
-_FLOCK = re.compile(r" FLOCK .* ([0-9a-f]+):([0-9a-f]+):([0-9]+) ")
 
 
 def database(folder: DataFolder) -> Check:
@@ -109,11 +108,12 @@ def _is_locked(lock: Path) -> bool:
     except OSError:
         return False
     return any(
-        int(inode) == status.st_ino and _is_of(status.st_dev, int(major, 16), int(minor, 16))
-        for major, minor, inode in _FLOCK.findall(listed)
+        one.kind == "FLOCK" and one.inode == status.st_ino and _is_of(status.st_dev, one.device)
+        for one in file_locks(listed)
     )
 
 
-def _is_of(device: int, major: int, minor: int) -> bool:
+def _is_of(device: int, listed: int) -> bool:
     # A number of major 0 is no disk's: a btrfs and each of its subvolumes have their own.
-    return os.major(device) == major and (major == 0 or os.minor(device) == minor)
+    major = os.major(listed)
+    return os.major(device) == major and (major == 0 or os.minor(device) == os.minor(listed))

@@ -9,7 +9,7 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.finished_days import finished_days, first_day_start
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.backups import ANOTHER, REPUBLISH, checked
+from utxoracle.store.backups import REPUBLISH, examined
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import DayRow
@@ -31,10 +31,9 @@ def snapshot(folder: DataFolder, settings: Settings) -> Check:
     with closing(Snapshot(folder)) as published:
         published.reader()
     try:
-        facts = checked(folder.snapshot, without_checksum=True)
+        facts = examined(folder.snapshot, REPUBLISH)
     except StorageError as error:
-        # Of the same size and revision, it would not be published anew.
-        return Check(CheckStatus.ERROR, str(error).replace(ANOTHER, REPUBLISH))
+        return Check(CheckStatus.ERROR, str(error))
     wanted = settings.network_name()
     if facts.network != wanted:
         return Check(

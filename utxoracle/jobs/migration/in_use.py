@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from utxoracle.jobs.file_locks import file_locks
 from utxoracle.store.folder import user_name
 
 _PROC = Path("/proc")
@@ -24,9 +25,6 @@ _KERNEL_THREAD = 0x0020_0000
 _CONTAINER = re.compile(r"(docker|libpod)[-/]([0-9a-f]{64})")
 _SERVICE = re.compile(r"/([^/\n]+\.service)$", re.MULTILINE)
 _USER_MANAGER = re.compile(r"/user@([0-9]+)\.service/")
-_LOCK = re.compile(
-    r"(\S+) +(?:ADVISORY|MANDATORY) +\S+ +(-?[0-9]+) ([0-9a-f]+):([0-9a-f]+):([0-9]+)"
-)
 
 Key = tuple[int, int]
 """Device and inode: what a file is, also for a process to which it has another path."""
@@ -167,12 +165,10 @@ def _led_to(link: Path, files: Mapping[Key, Path]) -> Path | None:
 
 def _locks(files: Mapping[Key, Path]) -> Iterator[tuple[int, str, Path]]:
     """Yield process, kind and file of each lock; also those of processes of other users."""
-    for match in _LOCK.finditer((_PROC / "locks").read_text()):
-        kind, pid, major, minor, inode = match.groups()
-        device = os.makedev(int(major, 16), int(minor, 16))
-        path = files.get((device, int(inode)))
-        if path and int(pid) != os.getpid():
-            yield int(pid), kind, path
+    for lock in file_locks((_PROC / "locks").read_text()):
+        path = files.get((lock.device, lock.inode))
+        if path and lock.pid != os.getpid():
+            yield lock.pid, lock.kind, path
 
 
 def _told(pid: int, use: str) -> Obstacle:

@@ -1,26 +1,17 @@
-import os
-import subprocess
+from contextlib import ExitStack
 
 import pytest
+
+from tests import conftest
 
 
 @pytest.fixture
 def mounted(tmp_path):
     """Mount a file system at a new folder of a name; it is unmounted when the test ends."""
-    places = []
-
-    def mount(*options, name="disk"):
-        place = tmp_path / name
-        place.mkdir()
-        done = subprocess.run(["mount", *options, place], capture_output=True, check=False)
-        if os.geteuid() != 0 or done.returncode:
-            pytest.skip("nothing can be mounted here")
-        places.append(place)
-        return place
-
-    yield mount
-    for place in reversed(places):
-        subprocess.run(["umount", place], check=True)
+    with ExitStack() as stack:
+        yield lambda *options, name="disk": stack.enter_context(
+            conftest.mounted(tmp_path / name, *options)
+        )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NOBODY, ordinary_user
+from tests.conftest import NOBODY, mounted, ordinary_user
 from tests.old_tree import (
     MB,
     apps,
@@ -18,7 +18,6 @@ from tests.old_tree import (
     write,
     write_sparse,
 )
-from tests.unit.jobs.migration.conftest import mounted
 from utxoracle.errors import StorageError
 from utxoracle.jobs.migration.journal import Journal
 from utxoracle.jobs.migration.kinds import Kind

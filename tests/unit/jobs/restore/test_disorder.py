@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 from signal import SIGKILL
 
 import duckdb
 import pytest
 
 from tests.appliance import Appliance, one_line
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, small_disk
 from tests.unit.jobs.backing import record
 from tests.unit.jobs.restore.restoring import (
     NEW,
@@ -169,12 +168,7 @@ def test_the_next_run_publishes_what_a_killed_restore_did_not(data, appliance, s
 
 
 def test_a_disk_that_fills_up_is_one_line_and_the_database_stays(data, saved, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "100m") as disk:
         cramped = Appliance(shutil.copytree(data.path, disk / "data"), "")
         folder = DataFolder(cramped.folder)
         command = ("restore", "latest")
@@ -189,8 +183,6 @@ def test_a_disk_that_fills_up_is_one_line_and_the_database_stays(data, saved, tm
         (cramped.folder / "filler").unlink()
         assert cramped.run(*command).returncode == 0
         assert_restored(folder, [NEW])
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 @as_root
