@@ -221,7 +221,7 @@ def _check_file(path: Path, remedy: str = ANOTHER) -> None:
     except OSError as error:
         raise StorageError(f"{path} can't be read: {error.strerror}; check its owner") from None
     if not size:
-        raise StorageError(f"{path} is empty: {remedy}")
+        raise StorageError(f"{path} is empty: use another backup")
     log = log_of(path)
     if log.exists() and not is_replaced(path):
         # DuckDB would read it together with the file, which nothing vouches for.
