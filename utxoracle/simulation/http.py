@@ -120,7 +120,7 @@ class HttpServer(ThreadingHTTPServer):
         self._refused.wait()
 
     def wait_until_it_listens(self) -> None:
-        """Wait for the end of a time of refusing that was healed."""
+        """Wait for the end of a time of refusing."""
         # Whoever comes later finds it healed.
         with self._refuse_lock:
             pass

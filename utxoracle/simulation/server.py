@@ -148,6 +148,10 @@ class SimulationServer:
         with self._faults_lock:
             self._faults.healed.set()
             self._faults = new
+        self.wait_until_it_listens()
+
+    def wait_until_it_listens(self) -> None:
+        """Wait for the end of a time in which connections are refused."""
         self._server.wait_until_it_listens()
 
     def start(self) -> None:

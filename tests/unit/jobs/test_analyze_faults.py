@@ -67,10 +67,18 @@ Analyze = Callable[[Appliance], Ended]
 
 
 @pytest.fixture
-def run(monkeypatch, capsys) -> Iterator[Analyze]:
+def run(sites, monkeypatch, capsys) -> Iterator[Analyze]:
     """Run analyze in this process, with little patience."""
     handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(http, "pause", lambda seconds: sleep(min(seconds, SECONDS / 6)))
+
+    def pause(seconds: float) -> None:
+        sleep(min(seconds, SECONDS / 6))
+        # On a busy machine a server that was deaf takes its time to listen again, and the
+        # attempts of a run would be used up by then.
+        for site in sites.values():
+            site.server.wait_until_it_listens()
+
+    monkeypatch.setattr(http, "pause", pause)
     monkeypatch.setattr(simulation_http, "REFUSE_SECONDS", SECONDS / 3)
     monkeypatch.setattr(analyze, "_PAUSE", 0.0)
     monkeypatch.setattr(sys, "argv", ["utxoracle", "analyze"])
