@@ -32,4 +32,4 @@ def _leave_the_stuck_behind(exit_code: int | str | None) -> None:
         with suppress(OSError):
             stream.flush()
     # An orderly end would take away what that thread still uses.
-    os._exit(exit_code if isinstance(exit_code, int) else 0)
+    os._exit(exit_code if isinstance(exit_code, int) else bool(exit_code))

@@ -4,6 +4,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from utxoracle.atomic import sync_folder
@@ -77,7 +78,7 @@ def backup(settings: Settings, *, progress: Progress | None = None) -> MadeBacku
         check_free(folder, size)
         path, facts = _make(data, folder, progress)
         others = [one for one in backups_in(folder) if one.path != path]
-        removed = remove_old(path, others, settings, _is_good)
+        removed = remove_old(path, others, settings, partial(_is_good, network=facts.network))
     return MadeBackup(path, facts, time.monotonic() - started, removed)
 
 
@@ -186,9 +187,8 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
 
 
-def _is_good(path: Path) -> bool:
+def _is_good(path: Path, *, network: str) -> bool:
     try:
-        checked(path)
+        return checked(path).network == network
     except StorageError:
         return False
-    return True

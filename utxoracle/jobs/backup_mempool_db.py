@@ -23,6 +23,7 @@ from utxoracle.store.backup_files import (
 )
 from utxoracle.store.folder import check_free
 from utxoracle.store.lock import dump_lock
+from utxoracle.store.mounts import check_mounted
 
 MODE = 0o600
 """Of a dump: root makes it, in a folder that others can read."""
@@ -66,10 +67,11 @@ def backup_mempool_db(
     Raises:
         SourceError: podman or MariaDB gave no dump, or not all of it.
         DataError: The database holds no table.
-        StorageError: The dump can't be written, or another one is being made. What was there
-            stays.
+        StorageError: The disk is not mounted, the dump can't be written, or another one is being
+            made. What was there stays.
     """
     started = time.monotonic()
+    check_mounted(settings)
     folder = settings.backup_folder()
 
     def told(count: int) -> None:

@@ -3,9 +3,11 @@
 import os
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from utxoracle.bitcoin.network import Network
@@ -72,27 +74,33 @@ def restore(
             program the database, or something can't be written. The database stays as it is, or is
             kept as `replaced` of its folder says; to restore once more puts that in order.
     """
-    from utxoracle.store.database import check_network
-
     if not dry_run:
         check_mounted(settings)
-    path, facts, passed_over = _chosen(
-        settings, which, without_checksum=without_checksum, progress=progress
-    )
-    check_network(path, facts.network, network)
+    check = partial(_checked, network=network, without_checksum=without_checksum, progress=progress)
+    path, facts, passed_over = _chosen(settings, which, check)
     folder = DataFolder(settings.data_folder())
     kept = None if dry_run else _put(folder, path, facts, progress)
     return Restored(path, facts, passed_over, folder.database, kept, dry_run)
 
 
+def _checked(
+    path: Path, *, network: Network, without_checksum: bool, progress: Progress | None
+) -> BackupFacts:
+    from utxoracle.store.database import check_network
+
+    facts = checked(path, without_checksum=without_checksum, progress=progress)
+    check_network(path, facts.network, network)
+    return facts
+
+
 def _chosen(
-    settings: Settings, which: str, *, without_checksum: bool, progress: Progress | None
+    settings: Settings, which: str, check: Callable[[Path], BackupFacts]
 ) -> tuple[Path, BackupFacts, tuple[str, ...]]:
     """Return the backup that is meant, what is in it, and why newer ones were passed over."""
     day = _day(which)
     if which != LATEST and day is None:
         path = _named(settings, which)
-        return path, checked(path, without_checksum=without_checksum, progress=progress), ()
+        return path, check(path), ()
     folder = folder_to_read(settings)
     found, now = backups_in(folder), time.time()
     wrong = {one.path: trouble_with_date(one, now) for one in found if day is None}
@@ -101,7 +109,7 @@ def _chosen(
     for backup in sorted(found, key=lambda one: one.path in misdated):
         if day in (None, backup.day):
             try:
-                facts = checked(backup.path, without_checksum=without_checksum, progress=progress)
+                facts = check(backup.path)
             except StorageError as error:
                 passed_over.append(str(error))
             else:

@@ -116,8 +116,12 @@ def recorded_checksum(path: Path) -> str | None:
     """
     file = checksum_file(path)
     try:
-        with file.open("rb") as content:
-            match = _CHECKSUM.fullmatch(content.read(_LONGEST_CHECKSUM).decode("ascii", "replace"))
+        # Not to wait for a pipe, by which whoever owns the folder could hold up root.
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as content:
+            is_plain = stat.S_ISREG(os.fstat(handle).st_mode)
+            text = content.read(_LONGEST_CHECKSUM) if is_plain else b""
+            match = _CHECKSUM.fullmatch(text.decode("ascii", "replace"))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -187,7 +191,8 @@ def remove_old(
 ) -> tuple[Path, ...]:
     """Remove backups that are older than `backup_keep_days`, and return which.
 
-    Only those with a checksum of their own, and as long as `backup_keep_min` good ones stay.
+    Only those with a checksum of their own, and as long as `backup_keep_min` good ones stay. None
+    right after a pause that is longer than they stay: it may be the clock that is wrong.
 
     Args:
         made: The one that was made just now, and is good.
@@ -198,7 +203,10 @@ def remove_old(
     Raises:
         StorageError: One can't be removed.
     """
-    oldest = time.time() - settings.backup_keep_days * _SECONDS_OF_DAY
+    now = time.time()
+    oldest = now - settings.backup_keep_days * _SECONDS_OF_DAY
+    if others and others[0].made < min(oldest, now - _SECONDS_OF_DAY):
+        return ()
     expired = [other.path for other in others if other.made < oldest and _is_ours(other.path)]
     good = 1
     for other in others if expired else []:

@@ -151,9 +151,11 @@ def make_folder(path: Path) -> None:
     """Make a folder, and those that it is in, unless it is there.
 
     Raises:
-        StorageError: It can't be made, or a file has its name.
+        StorageError: It can't be made, a file has its name, or it would be root's in a folder of
+            another user.
     """
     try:
+        check_owner(next(one for one in (path, *path.parents) if one.exists()))
         path.mkdir(0o750, parents=True, exist_ok=True)
     except FileExistsError:
         raise StorageError(f"{path} is not a folder; choose another name") from None

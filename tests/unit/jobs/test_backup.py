@@ -13,14 +13,14 @@ from tests.appliance import Appliance, one_line
 from tests.conftest import NOBODY, small_disk
 from tests.unit.jobs.backing import flip, flip_checksum, forget_checksum, of_day
 from tests.unit.store.samples import batch
-from utxoracle.bitcoin.network import REGTEST
+from utxoracle.bitcoin.network import MAIN, REGTEST
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup import backup
 from utxoracle.jobs.backups import backups as listed_backups
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import checksum_file
 from utxoracle.store.backups import backups_in, checked
-from utxoracle.store.database import Database
+from utxoracle.store.database import Database, create_database
 from utxoracle.store.folder import DataFolder
 from utxoracle.store.lock import run_lock
 from utxoracle.store.snapshot import publish
@@ -313,13 +313,29 @@ def test_a_backup_that_fails_removes_none(data, settings, backups):
     assert names(backups) == [".lock", *before]
 
 
-@pytest.mark.parametrize(("keep_min", "left"), [(0, 0), (1, 0), (2, 1), (3, 2), (9, 3)])
+@pytest.mark.parametrize(("keep_min", "left"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 2), (9, 3)])
 def test_some_good_ones_stay_however_old_the_new_one_included(
     data, settings, backups, keep_min, left
 ):
-    made = [of_day(data.snapshot, backups, days) for days in (40, 50, 60)]
+    made = [of_day(data.snapshot, backups, days) for days in (5, 40, 50, 60)]
     backup(Settings(data_dir=data.path, backup_keep_min=keep_min))
-    assert [one.path for one in backups_in(backups)][1:] == made[:left]
+    assert [one.path for one in backups_in(backups)][1:] == made[: 1 + left]
+
+
+def test_a_clock_that_jumps_ahead_takes_no_backups_with_it(data, settings, backups):
+    made = [of_day(data.snapshot, backups, days) for days in range(400, 420)]
+    assert backup(settings).removed == ()
+    # If it was a pause, the next one does it.
+    assert backup(settings).removed == tuple(made[1:])
+
+
+def test_those_of_another_network_replace_none(tmp_path, data, settings, backups):
+    other = DataFolder(tmp_path / "main")
+    create_database(other, MAIN)
+    recent = [of_day(other.snapshot, backups, days) for days in (2, 3)]
+    made = [of_day(data.snapshot, backups, days) for days in (40, 50, 60)]
+    backup(settings)
+    assert [one.path for one in backups_in(backups)][1:] == [*recent, *made[:2]]
 
 
 @pytest.mark.parametrize("spoil", [flip, flip_checksum, forget_checksum])

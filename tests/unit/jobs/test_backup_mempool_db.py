@@ -113,21 +113,21 @@ def test_nothing_tells_the_password(appliance):
 
 
 def test_old_ones_go_and_the_newest_good_ones_stay(appliance):
-    names = [old(appliance, days) for days in (31, 40, 50)]
+    recent, *names = (old(appliance, days) for days in (5, 31, 40, 50))
     damaged = old(appliance, 45, content=b"damaged")
     (backups(appliance) / "mempool_db_2020-01-01.sql.gz").write_bytes(b"somebody else's")
     (backups(appliance) / "utxoracle_cache_2020-01-01.db").write_bytes(b"of another kind")
-    removed = made(appliance, "--keep-min", "3")["removed"]
+    removed = made(appliance, "--keep-min", "4")["removed"]
     assert [Path(name).name for name in removed] == [damaged, names[2]]
     kept = files(appliance)
-    assert {names[0], names[1], f"{names[1]}.sha256"} < set(kept)
+    assert {recent, names[0], names[1], f"{names[1]}.sha256"} < set(kept)
     assert {"mempool_db_2020-01-01.sql.gz", "utxoracle_cache_2020-01-01.db"} < set(kept)
     assert f"{damaged}.sha256" not in kept
 
 
 def test_those_that_are_not_good_replace_none(appliance):
     good = old(appliance, 60)
-    for days in (31, 40, 50):
+    for days in (5, 40, 50):
         old(appliance, days, content=b"damaged")
     assert made(appliance, "--keep-min", "2")["removed"] == []
     assert good in files(appliance)
@@ -144,6 +144,12 @@ def test_a_folder_that_is_not_there_is_not_made(appliance, tmp_path):
     line = appliance.refused(5, COMMAND, "--to", str(tmp_path / "disk"))
     assert f"{tmp_path}/disk can't be used: No such file or directory; run utxoracle backup" in line
     assert not (tmp_path / "disk").exists()
+
+
+def test_a_disk_that_is_not_mounted_gets_no_dump(appliance, tmp_path):
+    line = appliance.refused(5, COMMAND, UTXORACLE_MOUNT_POINT=str(tmp_path))
+    assert f"{tmp_path} is not mounted: mount it" in line
+    assert files(appliance) == []
 
 
 @pytest.mark.parametrize(

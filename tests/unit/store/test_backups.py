@@ -135,6 +135,12 @@ def test_a_checksum_file_of_another_form_is_told(backup, content):
     assert f"{NAME}.sha256 is damaged, or of another file" in refusal(backup)
 
 
+def test_a_pipe_in_the_place_of_the_checksum_holds_nobody_up(backup):
+    checksum_file(backup).unlink()
+    os.mkfifo(checksum_file(backup))
+    assert "is damaged, or of another file" in refusal(backup)
+
+
 def test_the_checksum_of_another_file_is_told(backup):
     file = checksum_file(backup)
     file.write_text(file.read_text().replace("11-23", "11-22"))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import NOBODY, mounted, ordinary_user
 from utxoracle.errors import StorageError
-from utxoracle.store.folder import SPARE_SPACE, DataFolder
+from utxoracle.store.folder import SPARE_SPACE, DataFolder, make_folder
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -80,6 +80,14 @@ def test_root_does_not_work_in_what_belongs_to_another_user(folder, name):
     message = check_fails(folder)
     assert f"{path} belongs to user nobody" in message
     assert "sudo -u nobody utxoracle" in message
+
+
+@as_root
+def test_root_makes_no_folder_in_that_of_another_user(tmp_path):
+    os.chown(tmp_path, NOBODY, NOBODY)
+    with pytest.raises(StorageError, match=f"{tmp_path} belongs to user nobody"):
+        make_folder(tmp_path / "apps" / "data")
+    assert not list(tmp_path.iterdir())
 
 
 @as_root

@@ -11,7 +11,9 @@ from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.secret_file import bearer_token
 
 _PATH = "/api/prices/latest"
-_UNIT = "utxoracle-api.socket"
+_UNITS = ("utxoracle-api.socket", "utxoracle-api.service")
+"""What listens, where it is installed: systemd, or the API itself."""
+
 _PATIENCE = 5
 """Seconds for a connection, and for each part of an answer."""
 
@@ -75,8 +77,8 @@ def _get(host: str, port: int, headers: dict[str, str]) -> tuple[int, bytes]:
 
 
 def _not_running(place: str) -> Check:
-    if is_installed(_UNIT):
-        return Check(CheckStatus.ERROR, f"nothing listens at {place}: systemctl start {_UNIT}")
+    if unit := next(filter(is_installed, _UNITS), None):
+        return Check(CheckStatus.ERROR, f"nothing listens at {place}: systemctl start {unit}")
     return Check(
         CheckStatus.WARNING,
         f"nothing listens at {place}: run utxoracle serve, if the API is wanted",
@@ -106,8 +108,18 @@ def _judge(place: str, status: int, body: bytes, newest: int | None) -> Check:
             f"{place} answers with {status} and no price: see whether another program listens "
             "there, or journalctl -u utxoracle-api",
         )
+    return _compared(place, height, newest)
+
+
+def _compared(place: str, height: int, newest: int | None) -> Check:
+    if newest is None:
+        return Check(
+            CheckStatus.UNKNOWN,
+            f"{place} answers with the price of block {height}, but nothing tells which one is the "
+            "newest: see the check of the snapshot",
+        )
     # A run may have published another snapshot since that was told.
-    if newest is not None and height < newest:
+    if height < newest:
         return Check(
             CheckStatus.ERROR,
             f"{place} answers with the price of block {height}, but {newest} is published: see "

@@ -20,6 +20,9 @@ _LASTING = (
 )
 """Units that are always to be active where they are installed."""
 
+_API = "utxoracle-api.service"
+"""The same of this one, unless a socket starts it with the first request."""
+
 _TIMERS = ("utxoracle-analyze.timer", "utxoracle-backup.timer")
 """Those without which nothing goes on; others are there as they are wanted."""
 
@@ -34,19 +37,20 @@ Unit = dict[str, str]
 
 def units() -> Check:
     """Check that no unit has failed, and that those are active that always must be."""
-    shown = _show("Id,LoadState,ActiveState,Result", *_LASTING, *_OURS)
+    shown = _show("Id,LoadState,ActiveState,Result", *_LASTING, *_OURS, _API)
     if shown is None:
         return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
     # Of those that are named, systemd also tells that they are not there.
     found = {unit["Id"]: unit for unit in shown if unit["LoadState"] != "not-found"}
     if not found:
         return Check(CheckStatus.UNKNOWN, "systemd knows no unit of utxoracle")
+    lasting = _LASTING if "utxoracle-api.socket" in found else (*_LASTING, _API)
     down = []
     for name, unit in found.items():
         state = unit["ActiveState"]
         if state == "failed":
             down.append((name, f"has failed ({unit['Result']})"))
-        elif name in _LASTING and state != "active":
+        elif name in lasting and state != "active":
             down.append((name, f"is {state}"))
     if down:
         return Check(

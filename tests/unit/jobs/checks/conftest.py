@@ -16,14 +16,18 @@ def mounted(tmp_path):
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """Put a program of a name in the place of the machine's own: it prints a text and ends."""
+    """Put a program of a name in the place of the machine's own.
+
+    It prints a text, or does what a script of the shell says, and ends.
+    """
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
 
-    def put(name, prints="", exit_code=0):
+    def put(name, prints="", exit_code=0, script=""):
         path = folder / name
-        path.write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{prints}\nEND\nexit {exit_code}\n")
+        lines = script or f"/bin/cat <<'END'\n{prints}\nEND"
+        path.write_text(f"#!/bin/sh\n{lines}\nexit {exit_code}\n")
         path.chmod(0o755)
 
     return put

@@ -86,6 +86,12 @@ def test_a_token_that_is_refused_fails_and_is_not_shown(running, tmp_path):
     assert TOKEN not in api(Settings(api_port=port, api_token_file=other), None).detail
 
 
+def test_whether_a_price_is_the_newest_is_not_known_without_the_snapshot(running):
+    port, token = running
+    told = "answers with the price of block 934559, but nothing tells which one is the newest"
+    found(CheckStatus.UNKNOWN, told, port, api_token_file=token)
+
+
 @pytest.mark.parametrize("content", [f"{TOKEN}\r{TOKEN}", f"{TOKEN} {TOKEN}", "short"])
 def test_a_file_that_holds_no_token_fails_without_showing_it(tmp_path, content):
     token = tmp_path / "token"
@@ -125,6 +131,9 @@ def test_an_api_that_does_not_run_fails_only_where_it_is_installed(program):
     found(CheckStatus.WARNING, f"{told}run utxoracle serve", port)
     program("systemctl", "LoadState=loaded")
     found(CheckStatus.ERROR, f"{told}systemctl start utxoracle-api.socket", port)
+    only_service = "case $* in *.service) echo LoadState=loaded;; *) echo LoadState=not-found; esac"
+    program("systemctl", script=only_service)
+    found(CheckStatus.ERROR, f"{told}systemctl start utxoracle-api.service", port)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +150,9 @@ def test_a_server_that_hangs_or_hangs_up_fails(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         found(CheckStatus.ERROR, f"127.0.0.1:{port} does not answer (timed out): see", port)
+
+        # What comes next does not wait.
+        monkeypatch.undo()
 
         def hang_up():
             connection, _ = listener.accept()

@@ -76,6 +76,14 @@ def test_a_unit_that_is_down_fails_with_where_to_look(program, name, state, told
     assert found.detail == f"{told}: see journalctl -u {unit}, then systemctl restart {unit}"
 
 
+def test_an_api_without_a_socket_must_be_active_itself(program):
+    alone = {name: unit for name, unit in ALL.items() if name != "utxoracle_api__socket"}
+    program("systemctl", units(**alone, utxoracle_api__service=INACTIVE))
+    assert services.units().detail.startswith("utxoracle-api.service is inactive: see journalctl")
+    program("systemctl", units(**ALL, utxoracle_api__service=INACTIVE))
+    assert services.units().status == CheckStatus.OK
+
+
 def test_all_units_that_are_down_are_named(program):
     down = {"utxoracle_api__socket": INACTIVE, "utxoracle_backup__service": FAILED}
     program("systemctl", units(**ALL | down))

@@ -101,6 +101,16 @@ def test_the_newest_good_one_is_taken_and_what_was_passed_over_is_told(
     assert_restored(data, [NEW])
 
 
+def test_one_of_another_network_is_passed_over(tmp_path, data, settings, saved):
+    other = DataFolder(tmp_path / "main")
+    create_database(other, MAIN)
+    newer = of_day(other.snapshot, saved.parent, 1)
+    done = restored(settings)
+    assert done.path == saved
+    assert f"{newer} holds the network 'main', not 'regtest'" in done.passed_over[0]
+    assert_restored(data, [NEW])
+
+
 def test_those_dated_ahead_are_the_last_to_be_taken(data, settings, saved):
     ahead = of_day(data.snapshot, saved.parent, -3)
     done = restored(settings, dry_run=True)
