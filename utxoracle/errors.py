@@ -3,8 +3,14 @@
 The message is one line that says what happened, to which thing, and what to do about it.
 """
 
+import errno
+
 INTERRUPTED = 130
 """Exit code of a run that Ctrl-C ended."""
+
+
+DISK_FAILURES = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODEV, errno.ESTALE})
+"""What the system calls it when a disk fails, or has gone, whoever asks."""
 
 
 class UtxoracleError(Exception):

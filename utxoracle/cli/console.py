@@ -1,5 +1,6 @@
 """What all commands share on the terminal."""
 
+import io
 import logging
 import os
 import sys
@@ -47,6 +48,19 @@ def say(text: str, *, end_line: bool = True) -> None:
         click.echo(text, nl=end_line)
     except BrokenPipeError:
         give_up_output()
+
+
+def buffer_output() -> None:
+    """Let all that is printed be written, or fail: an unbuffered stream drops what finds no room.
+
+    Python has one where PYTHONUNBUFFERED is set, as it often is in containers.
+    """
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        old = sys.stdout
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(raw), old.encoding, old.errors, line_buffering=True
+        )
 
 
 def warn(text: str) -> None:

@@ -96,7 +96,7 @@ def _as_text(found: list[Finding]) -> str:
 
 def _marks() -> dict[CheckStatus, str]:
     try:
-        "".join(_MARKS.values()).encode(sys.stdout.encoding or "ascii")
+        "".join(_MARKS.values()).encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeError, LookupError):
         return _ASCII_MARKS
     return _MARKS

@@ -21,7 +21,7 @@ from utxoracle.jobs.export import (
     Wanted,
     export,
 )
-from utxoracle.jobs.report import size
+from utxoracle.jobs.report import counted, size
 from utxoracle.settings import Settings
 from utxoracle.sources.moments import LATEST_MOMENT, MOMENT_RULE, read_moment
 from utxoracle.store.exports import DATASETS, PRICES
@@ -159,4 +159,4 @@ def _ignore(done: int, total: int) -> None:
 def _as_text(done: Exported, output: str) -> str:
     count = sum(path.stat().st_size for path in done.files)
     files = "" if len(done.files) == 1 else f" in {len(done.files)} files"
-    return f"wrote {done.rows:,} rows to {output}{files} ({size(count)})"
+    return f"wrote {counted(done.rows, 'row')} to {output}{files} ({size(count)})"

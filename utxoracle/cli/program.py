@@ -7,8 +7,8 @@ from importlib import import_module
 import click
 
 from utxoracle import __version__
-from utxoracle.cli.console import VERBOSE, give_up_output, say, show_events
-from utxoracle.errors import StorageError, UsageError, UtxoracleError
+from utxoracle.cli.console import VERBOSE, buffer_output, give_up_output, say, show_events
+from utxoracle.errors import DISK_FAILURES, StorageError, UsageError, UtxoracleError
 
 COMMANDS = {
     "init-db": "analyze:init_db_command",
@@ -73,6 +73,7 @@ def run() -> None:
     # Looked for here, since a failure may come before the options are parsed.
     verbose = VERBOSE in sys.argv
     show_events(verbose=verbose)
+    buffer_output()
     try:
         sys.exit(cli.main(prog_name="utxoracle", standalone_mode=False))
     except UtxoracleError as error:
@@ -82,13 +83,22 @@ def run() -> None:
     except click.Abort:
         raise KeyboardInterrupt from None
     except OSError as error:
-        # Sources and files tell their own failures: what is left is where the output goes.
         give_up_output()
-        _fail(
-            f"can't write the output: {error.strerror or error}",
-            StorageError.exit_code,
-            verbose=verbose,
+        _fail(_told(error), StorageError.exit_code, verbose=verbose)
+
+
+def _told(error: OSError) -> str:
+    """Return what to say of an error that nothing else has told of."""
+    if error.errno in DISK_FAILURES:
+        place = f"the disk of {error.filename}" if error.filename else "a disk"
+        return f"{place} fails or is gone ({error.strerror}): see dmesg"
+    if error.filename:
+        return (
+            f"{error.filename} can't be used: {error.strerror}; check its owner and mode, and "
+            "those of the folders that lead to it"
         )
+    # Sources and files tell their own failures: what is left is where the output goes.
+    return f"can't write the output: {error.strerror or error}"
 
 
 def _with_hint(error: click.ClickException) -> str:

@@ -20,14 +20,20 @@ from utxoracle.store.backup_files import (
 )
 from utxoracle.store.backups import (
     PREFIX,
-    REPUBLISH,
     SUFFIX,
     BackupFacts,
     backups_in,
     checked,
     copy_checked,
 )
-from utxoracle.store.folder import DataFolder, check_access, check_free, check_owner, not_there
+from utxoracle.store.folder import (
+    REPUBLISH,
+    DataFolder,
+    check_access,
+    check_free,
+    check_owner,
+    not_there,
+)
 from utxoracle.store.lock import backup_lock
 from utxoracle.store.mounts import check_mounted
 
@@ -131,10 +137,15 @@ def _published_size(data: DataFolder) -> int:
         if not (data.snapshot.exists() or data.database.exists()):
             raise StorageError(not_there(data.snapshot))
         return data.snapshot.stat().st_size
+    except FileNotFoundError:
+        raise StorageError(
+            f"{data.snapshot} is not there, so nothing can be backed up: run utxoracle analyze, "
+            "which publishes it"
+        ) from None
     except OSError as error:
         raise StorageError(
-            f"{data.snapshot} can't be backed up: {error.strerror}; run utxoracle analyze, which "
-            "publishes it"
+            f"{data.snapshot} can't be read: {error.strerror}; check the modes of its folders, and "
+            "its disk (dmesg)"
         ) from None
 
 

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from utxoracle.errors import UtxoracleError
+from utxoracle.errors import DISK_FAILURES, UtxoracleError
 from utxoracle.jobs.checks import (
+    alerts,
     api,
     backups,
     clock,
@@ -21,6 +22,7 @@ from utxoracle.jobs.checks import (
     sources,
     versions,
 )
+from utxoracle.jobs.checks.unseen import unseen
 from utxoracle.jobs.health import (
     NO_SNAPSHOT,
     Check,
@@ -30,7 +32,6 @@ from utxoracle.jobs.health import (
     health,
     read_stored,
     run_for_operator,
-    unseen,
 )
 from utxoracle.jobs.side_by_side import side_by_side
 from utxoracle.settings import Settings, split_urls, variable_of
@@ -183,6 +184,7 @@ def _services(facts: _Facts) -> _Checks:
         "containers": services.containers,
         "timers": services.timers,
         "api": partial(api.api, facts.settings, window.height if window else None),
+        "alerts": partial(alerts.alerts, facts.settings),
     }
 
 
@@ -227,6 +229,8 @@ def _judged(found: Check | BaseException) -> Check:
         )
     if isinstance(found, OSError) and found.filename:
         return unseen(Path(found.filename), found)
+    if isinstance(found, OSError) and found.errno in DISK_FAILURES:
+        return Check(CheckStatus.ERROR, f"a disk fails or is gone ({found.strerror}): see dmesg")
     # Nobody knows what the text of any other error repeats: it may be a secret.
     why = f"{type(found).__name__}: {found}" if isinstance(found, OSError) else type(found).__name__
     return Check(CheckStatus.UNKNOWN, f"it can't be checked ({why})")

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utxoracle.errors import DataError, StorageError
@@ -142,15 +141,6 @@ def run_for_operator(told: Health) -> Check:
     if check.status is CheckStatus.WARNING and run and run.exit_code in _LASTING:
         return replace(check, status=CheckStatus.ERROR)
     return check
-
-
-def unseen(path: Path, error: OSError) -> Check:
-    """Return that something could not be checked, since `path` can't be looked at."""
-    return Check(
-        CheckStatus.UNKNOWN,
-        f"{path} can't be looked at: {error.strerror or error}; run it as the service's user, or "
-        "as root",
-    )
 
 
 def read_stored(reader: "Reader") -> Stored:

@@ -82,12 +82,12 @@ class Report:
             blocks = f"{growth.blocks:,} blocks ({growth.first_height} to {growth.last_height})"
         stored = [blocks]
         if growth.windows:
-            stored.append(_count(growth.windows, "window price"))
+            stored.append(counted(growth.windows, "window price"))
         if growth.days:
-            stored.append(_count(len(growth.days), "daily price"))
+            stored.append(counted(len(growth.days), "daily price"))
         parts = [f"{'would store' if self.dry_run else 'stored'} {', '.join(stored)}"]
         if growth.stale:
-            parts.append(f"the chain was reorganised: {_count(growth.stale, 'stale block')} gone")
+            parts.append(f"the chain was reorganised: {counted(growth.stale, 'stale block')} gone")
         parts += [f"{day.date} {_price(day)}" for day in growth.days[-1:]]
         if growth.latest:
             parts.append(f"block {growth.latest.height} {_price(growth.latest)}")
@@ -95,7 +95,7 @@ class Report:
             parts.append(self._lag)
         elif not self.caught_up:
             left = self.tip.height - growth.last_height
-            parts.append(f"{_count(left, 'block')} left for the next run")
+            parts.append(f"{counted(left, 'block')} left for the next run")
         return "; ".join(parts)
 
     def warnings(self, settings: Settings) -> list[str]:
@@ -103,7 +103,7 @@ class Report:
         found = []
         if self.growth and self.growth.invalid:
             found.append(
-                f"{_count(self.growth.invalid, 'price')} stored as not valid, the last because: "
+                f"{counted(self.growth.invalid, 'price')} stored as not valid, the last because: "
                 f"{self.growth.invalid_reason}"
             )
         if self._behind > MOST_BEHIND:
@@ -126,7 +126,7 @@ class Report:
     @property
     def _lag(self) -> str:
         return (
-            f"{self.source} ends at block {self.tip.height}, {_count(self._behind, 'block')} "
+            f"{self.source} ends at block {self.tip.height}, {counted(self._behind, 'block')} "
             "behind what is stored"
         )
 
@@ -161,5 +161,6 @@ def _price(row: "WindowRow | DayRow") -> str:
     return shown if facts.is_valid else f"{shown}, not valid: {facts.invalid_reason}"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as people say it."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

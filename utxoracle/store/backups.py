@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 ANOTHER = "use another backup"
 """What to do about one that isn't good."""
 
-REPUBLISH = (
-    "move it away and run utxoracle analyze, which publishes it anew; if that one isn't good "
-    "either, run utxoracle restore latest"
-)
-"""What to do about a snapshot that isn't good: analyze looks no further than at its length."""
-
 PREFIX, SUFFIX = "utxoracle_cache_", ".db"
 """What stands round the date in the name of a backup."""
 

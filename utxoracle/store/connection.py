@@ -1,5 +1,6 @@
 """DuckDB files: opening them, asking them, and every way they can fail in one line each."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from typing import Any
 import duckdb
 
 from utxoracle.errors import StorageError
+from utxoracle.store.folder import DUCKDB
 
 # One thread is enough for what is asked here, and quicker to start. Nothing is ever fetched.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -28,6 +30,7 @@ _CAUSES = (
     ("Read-only file system", "{path} is on a read-only disk: mount it writable, or see dmesg"),
     ("Permission denied", "{path} can't be opened: permission denied; check its owner and mode"),
     ("Input/output error", "the disk of {path} fails: see dmesg"),
+    ("Bad message", "the disk of {path} fails: see dmesg"),
     ("we can only read ", "{path} was written by a newer DuckDB: use that version of it"),
     ("Out of Memory Error", "there is not enough memory for {path}: free some, then run again"),
 )
@@ -73,6 +76,7 @@ class Connection:
 
     @classmethod
     def _open_writable(cls, path: Path, remedy: Remedy, config: dict[str, Any]) -> "Connection":
+        _check_kind(path, remedy)
         with _told(path, remedy):
             raw = duckdb.connect(_name(path), config=config)
         connection = cls(path, raw, remedy)
@@ -97,6 +101,7 @@ class Connection:
         Raises:
             StorageError: It can't be opened.
         """
+        _check_kind(path, remedy)
         with _told(path, remedy):
             connection = cls(path, duckdb.connect(config=_CONFIG), remedy)
         try:
@@ -235,6 +240,24 @@ class Connection:
             f"{self.path} is not a database of utxoracle ({detail}), and is left as it is: "
             f"{self._remedy()}"
         )
+
+
+def _check_kind(path: Path, remedy: Remedy) -> None:
+    """Refuse what DuckDB would take for a file of something else, and look for an extension.
+
+    Raises:
+        StorageError: It is such a file.
+    """
+    # DuckDB itself tells best what it can't open. It, too, doesn't wait for a pipe.
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            head = file.read(DUCKDB[0].stop)
+        if head and head[DUCKDB[0]] != DUCKDB[1]:
+            raise StorageError(
+                f"{path} can't be used and is left as it is (not a valid DuckDB database): "
+                f"{remedy()}"
+            )
 
 
 @contextmanager

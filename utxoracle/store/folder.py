@@ -12,6 +12,14 @@ from utxoracle.errors import StorageError
 SPARE_SPACE = 64 << 20
 """Bytes that must be free beside those for the copy of the database that is published."""
 
+REPUBLISH = (
+    "move it away and run utxoracle analyze, which publishes it anew; if that one isn't good "
+    "either, run utxoracle restore latest"
+)
+"""What to do about a snapshot that isn't good: analyze looks no further than at its length."""
+
+DUCKDB = slice(8, 12), b"DUCK"
+"""Where in a file it stands, and what, that it is one of DuckDB."""
 
 BEFORE_RESTORE = "before-restore-"
 """What stands between the name of a database that was replaced and the moment when it was."""
@@ -104,7 +112,7 @@ class DataFolder:
         except OSError as error:
             raise StorageError(
                 f"{self.path} can't be used: {error.strerror}; check the modes and owners of the "
-                "folders that lead to it"
+                "folders that lead to it, and its disk (dmesg)"
             ) from None
 
     def check_space(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.store.connection import Connection
-from utxoracle.store.folder import DataFolder, not_there
+from utxoracle.store.folder import REPUBLISH, DataFolder, not_there
 from utxoracle.store.queries import Reader
 from utxoracle.store.schema import known_version
 
@@ -158,7 +158,8 @@ class Snapshot:
         except OSError as error:
             self.close()
             raise StorageError(
-                f"{self._path} can't be read: {error.strerror}; check the modes of its folders"
+                f"{self._path} can't be read: {error.strerror}; check the modes of its folders, "
+                "and its disk (dmesg)"
             ) from None
         return status.st_ino, status.st_mtime_ns
 
@@ -198,4 +199,4 @@ class Snapshot:
 
 
 def _republish() -> str:
-    return "run utxoracle analyze, which publishes it anew"
+    return REPUBLISH

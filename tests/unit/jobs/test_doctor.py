@@ -16,6 +16,7 @@ from utxoracle.bitcoin.network import REGTEST
 from utxoracle.errors import UtxoracleError
 from utxoracle.jobs import doctor as module
 from utxoracle.jobs.checks import (
+    alerts,
     api,
     backups,
     clock,
@@ -41,7 +42,7 @@ CHECKLIST = {
     "database": ["database", "snapshot", "publication", "heights", "days", "backup"],
     "runs": ["run", "chain", "price"],
     "sources": ["source", "exchange"],
-    "services": ["units", "containers", "timers", "api"],
+    "services": ["units", "containers", "timers", "api", "alerts"],
     "machine": ["clock", "versions"],
 }
 OF_WHAT_IS_STORED = [*CHECKLIST["storage"][1:4], *CHECKLIST["database"], *CHECKLIST["runs"]]
@@ -115,6 +116,7 @@ WIRED = {
     "containers": (services, "containers"),
     "timers": (services, "timers"),
     "api": (api, "api"),
+    "alerts": (alerts, "alerts"),
     "clock": (clock, "clock"),
     "versions": (versions, "versions"),
 }

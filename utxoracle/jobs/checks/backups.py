@@ -3,7 +3,8 @@
 from utxoracle.errors import StorageError
 from utxoracle.jobs.backup_mempool_db import mempool_backups_in
 from utxoracle.jobs.backups import trouble_with_date
-from utxoracle.jobs.health import Check, CheckStatus, unseen
+from utxoracle.jobs.checks.unseen import unseen
+from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import duration
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.backup_files import BackupFile

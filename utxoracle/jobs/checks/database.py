@@ -8,12 +8,11 @@ from pathlib import Path
 
 from utxoracle.jobs.file_locks import file_locks
 from utxoracle.jobs.health import Check, CheckStatus
-from utxoracle.store.folder import DataFolder, not_there
+from utxoracle.store.folder import DUCKDB, DataFolder, not_there
 
 _HEADERS = 3 * 4096
 """Bytes in front of the first page: DuckDB writes one of these headers with every checkpoint."""
 
-_MAGIC = slice(8, 12), b"DUCK"
 _PIECE = 1 << 20
 _LOCKS = Path("/proc/locks")
 
@@ -26,7 +25,7 @@ def database(folder: DataFolder) -> Check:
         has_log = folder.wal.exists()
     except FileNotFoundError:
         return Check(CheckStatus.ERROR, not_there(folder.database))
-    place, magic = _MAGIC
+    place, magic = DUCKDB
     if len(head) < _HEADERS or head[place] != magic:
         return Check(
             CheckStatus.ERROR,

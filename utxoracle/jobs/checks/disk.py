@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from utxoracle.errors import StorageError
-from utxoracle.jobs.health import Check, CheckStatus, unseen
+from utxoracle.jobs.checks.unseen import unseen
+from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import size
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.folder import DataFolder, not_there

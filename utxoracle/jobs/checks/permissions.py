@@ -11,7 +11,8 @@ from pathlib import Path
 
 from utxoracle.jobs.backup_mempool_db import is_of_dump
 from utxoracle.jobs.checks.disk import MOST_FILES
-from utxoracle.jobs.health import Check, CheckStatus, unseen
+from utxoracle.jobs.checks.unseen import unseen
+from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.backups import PREFIX
 from utxoracle.store.folder import DataFolder, user_name
@@ -33,6 +34,7 @@ def stored(settings: Settings) -> Check:
         *_faults_in(folder.scans),
         # It may be the root of a disk, on which others keep files as well.
         *_faults_in(settings.backup_folder(), _is_of_backups),
+        *_faults_for_writer(folder, settings.backup_folder()),
         *_faults_for_readers(folder),
     ]
     if found:
@@ -121,6 +123,28 @@ def _faults_of(path: Path, owner: int) -> Iterator[str]:
         )
     if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
         yield f"{path} can be written by every user of this machine: chmod o-w {path}"
+
+
+def _faults_for_writer(folder: DataFolder, backups: Path) -> list[str]:
+    """Say what its owner can't write, as runs and backups must."""
+    found = []
+    for path, needed in (
+        (folder.path, stat.S_IRWXU),
+        (folder.scans, stat.S_IRWXU),
+        (backups, stat.S_IRWXU),
+        (folder.database, stat.S_IRUSR | stat.S_IWUSR),
+        (folder.wal, stat.S_IRUSR | stat.S_IWUSR),
+        (folder.lock, stat.S_IRUSR | stat.S_IWUSR),
+    ):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            continue
+        if mode & needed != needed:
+            found.append(f"{path} can't be written by its owner: chmod u+rwX {path}")
+        elif stat.S_ISDIR(mode) != (needed == stat.S_IRWXU):
+            found.append(f"{path} is something else than it must be: move it away")
+    return found
 
 
 def _faults_for_readers(folder: DataFolder) -> list[str]:

@@ -94,7 +94,7 @@ def containers() -> Check:
     """Check that the containers of the mempool stack run, and are healthy where they tell."""
     if os.geteuid() != 0:
         # podman would make folders for a user's own containers, and those are not meant.
-        return Check(CheckStatus.UNKNOWN, "only root can see them; their units are looked at above")
+        return Check(CheckStatus.UNKNOWN, "only root can see them: run it as root for this one")
     told = told_by("podman", "ps", "--all", "--format=json", f"--filter=name=^{_CONTAINERS}")
     if told is None:
         return Check(CheckStatus.UNKNOWN, "podman is not there, or can't be asked")

@@ -8,9 +8,10 @@ from itertools import islice
 from utxoracle.errors import StorageError
 from utxoracle.jobs.finished_days import finished_days, first_day_start
 from utxoracle.jobs.health import Check, CheckStatus
+from utxoracle.jobs.report import counted
 from utxoracle.settings import Settings, variable_of
-from utxoracle.store.backups import REPUBLISH, examined
-from utxoracle.store.folder import DataFolder
+from utxoracle.store.backups import examined
+from utxoracle.store.folder import REPUBLISH, DataFolder
 from utxoracle.store.queries import Reader
 from utxoracle.store.rows import DayRow
 from utxoracle.store.snapshot import Snapshot
@@ -46,7 +47,7 @@ def snapshot(folder: DataFolder, settings: Settings) -> Check:
     return Check(
         CheckStatus.OK,
         f"revision {facts.revision}, schema {facts.schema_version}, {counts.blocks:,} blocks, "
-        f"{counts.windows:,} window prices and {counts.days:,} daily prices",
+        f"{counted(counts.windows, 'window price')} and {counted(counts.days, 'daily price')}",
     )
 
 

@@ -99,6 +99,22 @@ def test_what_the_api_could_not_read_fails(folder, settings, name, mode):
     failed(permissions.stored(settings), f"{path} can't be read by the group of", "chmod g+rX")
 
 
+@pytest.mark.parametrize("name", ["", "scans", "backups", "utxoracle_cache.db", "lock"])
+def test_what_its_owner_can_not_write_fails(folder, settings, name):
+    (folder.path / "backups").mkdir(0o750)
+    folder.lock.touch(0o640)
+    assert permissions.stored(settings).status == CheckStatus.OK
+    path = folder.path / name
+    path.chmod(path.stat().st_mode & ~0o200)
+    failed(permissions.stored(settings), f"{path} can't be written by its owner: chmod u+rwX")
+
+
+def test_a_folder_in_the_place_of_the_lock_fails(folder, settings):
+    folder.lock.unlink(missing_ok=True)
+    folder.lock.mkdir(0o750)
+    failed(permissions.stored(settings), f"{folder.lock} is something else than it must be")
+
+
 @as_root
 def test_a_snapshot_of_another_group_fails(folder, settings):
     os.chown(folder.snapshot, -1, NOBODY)
@@ -171,13 +187,12 @@ def test_a_secret_that_the_services_can_not_open_fails(open_folder, name, owner,
         assert permissions.secrets(settings).status == CheckStatus.OK
 
 
-def test_a_file_that_can_not_be_looked_at_hides_no_failure_of_another(tmp_path):
+def test_a_secret_that_is_no_file_fails(tmp_path):
     file = tmp_path / "file"
-    file.touch(0o644)
-    settings = Settings(rpc_password_file=file / "below", alert_secret_file=file)
-    failed(permissions.secrets(settings), f"{file} (UTXORACLE_ALERT_SECRET_FILE) is open to every")
-    file.chmod(0o600)
-    assert permissions.secrets(settings).status == CheckStatus.UNKNOWN
+    file.touch(0o600)
+    for path, why in ((file / "below", "Not a directory"), (tmp_path, "Is a directory")):
+        told = permissions.secrets(Settings(rpc_password_file=path))
+        failed(told, f"{path} can't be looked at: {why}; see what it is: ls -ld {path}")
 
 
 @as_root

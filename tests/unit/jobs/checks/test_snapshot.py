@@ -67,7 +67,9 @@ def test_an_empty_snapshot_lacks_nothing(folder):
 )
 def test_a_snapshot_that_can_not_be_used_fails_with_what_to_do(stored, spoil):
     stored.snapshot.write_bytes(spoil(stored.snapshot.read_bytes()))
-    with pytest.raises(StorageError, match=r"run utxoracle analyze, which publishes it anew$"):
+    with pytest.raises(
+        StorageError, match=r"move it away and run utxoracle analyze, which publishe"
+    ):
         look(stored)
 
 
