@@ -2,7 +2,6 @@ import os
 import shutil
 import signal
 from dataclasses import replace
-from threading import Event as Flag
 
 import pytest
 
@@ -426,20 +425,3 @@ def test_who_is_killed_before_it_can_remember_sends_again_by_the_same_name(appli
     assert again.body == first.body
     assert again.headers["X-Utxoracle-Delivery"] == first.headers["X-Utxoracle-Delivery"]
     assert receiver.told == [BOTH[0], *BOTH]
-
-
-def test_two_at_once_send_each_message_once(appliance, receiver):
-    is_second = Flag()
-
-    def linger():
-        # Time for the other to send the same, if it could.
-        if len(receiver.received) > 1 or is_second.wait(1.5):
-            is_second.set()
-
-    receiver.before_answer = linger
-    first = appliance.start("alert", "--event", "check")
-    second = appliance.start("alert", "--event", "check")
-    outputs = [process.communicate()[0] for process in (first, second)]
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert receiver.told == BOTH
-    assert sorted(len(output.splitlines()) for output in outputs) == [1, 2]

@@ -94,7 +94,7 @@ def settings_of(folder, **others):
 def opened(*names):
     """A state in which alerts about these conditions are open."""
     return AlertState(
-        {name: Alert("id", name, "x", "warning", "x", {}, NOW - 10.0) for name in names}
+        {name: Alert("id", name, "x", "warning", "x", {}, NOW - 10, NOW - 10) for name in names}
     )
 
 
