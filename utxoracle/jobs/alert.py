@@ -22,15 +22,8 @@ from utxoracle.jobs.alert_state import (
     state_lock,
     write_state,
 )
-from utxoracle.jobs.conditions import (
-    UNIT,
-    WELL,
-    Condition,
-    Findings,
-    conditions,
-    last_run,
-    storage,
-)
+from utxoracle.jobs.condition import WELL, Condition
+from utxoracle.jobs.conditions import UNIT, Findings, conditions, is_lost, last_run, storage
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import duration
 from utxoracle.jobs.units import ANALYZE, UnitState, last_words, unit_state
@@ -185,7 +178,7 @@ def _remembered(folder: Path) -> AlertState:
 def _failed(unit: str, settings: Settings) -> Condition:
     """Return the condition that a failed unit makes: the disk's, where that is why."""
     disk = storage(settings)
-    if disk.holds:
+    if is_lost(disk):
         return disk
     state = unit_state(unit)
     words = last_words(state) if state else None

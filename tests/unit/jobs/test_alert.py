@@ -2,6 +2,7 @@ import os
 import shutil
 import signal
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -87,6 +88,18 @@ def test_each_condition_is_told_once_and_once_more_when_it_is_over(settings, rec
     assert message["message"].startswith("over after 0 min: there is no backup in ")
     assert alert(Event.CHECK, settings).open == ["days"]
     assert receiver.told == []
+
+
+def test_a_dump_that_is_overdue_is_told_once_and_when_there_is_a_new_one(settings, receiver):
+    backup(settings)
+    folder = settings.backup_folder()
+    (folder / "mempool_db_2026-01-02.sql.gz").touch()
+    for _ in range(2):
+        alert(Event.CHECK, settings)
+    assert receiver.told == [("raised", "days"), ("raised", "mempool-backup")]
+    (folder / f"mempool_db_{datetime.now(UTC):%Y-%m-%d_%H%M%S}.sql.gz").touch()
+    alert(Event.CHECK, settings)
+    assert receiver.told == [("cleared", "mempool-backup")]
 
 
 def test_a_message_tells_all_that_a_receiver_may_ask_for(settings, receiver):

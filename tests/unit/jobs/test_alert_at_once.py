@@ -10,7 +10,8 @@ from tests.unit.jobs.receiving import Receiver
 from utxoracle.jobs import alert as alert_job
 from utxoracle.jobs.alert import Event, alert
 from utxoracle.jobs.alert_state import read_state, write_state
-from utxoracle.jobs.conditions import WELL, Condition, Findings
+from utxoracle.jobs.condition import WELL, Condition
+from utxoracle.jobs.conditions import Findings
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.webhook import longest_delivery
 from utxoracle.settings import Settings
