@@ -268,6 +268,18 @@ def test_a_missing_disk_is_one_condition_whatever_unit_reports_it(settings, rece
     assert receiver.told == [*BOTH, ("cleared", "storage")]
 
 
+@pytest.mark.usefixtures("no_systemd")
+def test_a_unit_that_fails_is_told_though_its_disk_can_not_be_looked_at(
+    settings, receiver, monkeypatch
+):
+    def broken(_):
+        raise ValueError
+
+    monkeypatch.setattr("utxoracle.jobs.checks.disk.mount", broken)
+    alert(Event.FAILED, settings, unit=BACKUP)
+    assert receiver.told == [("raised", f"unit:{BACKUP}")]
+
+
 def test_the_worst_comes_first(settings, receiver, data):
     data.last_run.unlink()
     alert(Event.CHECK, settings)
