@@ -22,14 +22,21 @@ from utxoracle.jobs.alert_state import (
     state_lock,
     write_state,
 )
-from utxoracle.jobs.conditions import UNIT, WELL, Condition, conditions, last_run, storage
+from utxoracle.jobs.condition import WELL, Condition
+from utxoracle.jobs.conditions import UNIT, Findings, conditions, is_lost, last_run, storage
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import duration
 from utxoracle.jobs.units import ANALYZE, UnitState, last_words, unit_state
-from utxoracle.jobs.webhook import Delivery, Webhook
+from utxoracle.jobs.webhook import Delivery, Webhook, longest_delivery
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.answers import printable
 from utxoracle.sources.days import rfc3339
+
+SENDING = 60.0
+"""Seconds after which no further message is begun: others wait for the lock."""
+
+_HOLDERS = 5
+"""So many that send before it are waited for, each for as long as it may take."""
 
 LONGEST_MESSAGE = 1000
 """Characters; a chat refuses 2,000."""
@@ -105,16 +112,14 @@ def alert(
         sender.send_test()
         return sender.outcome
     folder = settings.state_folder()
-    with nullcontext() if dry_run else state_lock(folder):
+    looked = time.time()
+    # Without the lock: a disk that hangs keeps whoever looks for minutes, and nobody else.
+    found = _found(event, unit, settings, folder, fault)
+    patience = _HOLDERS * (SENDING + longest_delivery(settings.alert_timeout))
+    with nullcontext() if dry_run else state_lock(folder, patience):
         state = _remembered(folder)
-        now = time.time()
-        if event is Event.CHECK:
-            found = _looked_at(settings, state, now, fault)
-        elif event is Event.FAILED:
-            found = [_failed(unit, settings)]
-        else:
-            found = [Condition(f"{UNIT}{unit}", "unit", WELL)]
-        _update(state, found, now)
+        state.backup = found.backup or state.backup
+        _update(state, found.conditions, looked)
         sender.send_due(state, None if dry_run else folder)
     return sender.outcome
 
@@ -136,6 +141,25 @@ def _checked_unit(event: Event, unit: str | None) -> str:
     return unit if "." in unit else f"{unit}.service"
 
 
+def _found(
+    event: Event, unit: str, settings: Settings, folder: Path, fault: str | None
+) -> Findings:
+    if event is Event.FAILED:
+        return Findings([_failed(unit, settings)], None)
+    if event is Event.RECOVERED:
+        return Findings([Condition(f"{UNIT}{unit}", "unit", WELL)], None)
+    if fault:
+        return Findings([Condition("settings", "settings", Check(CheckStatus.ERROR, fault))], None)
+    try:
+        before = read_state(folder)
+    except (OSError, ValueError):
+        # That is told when it is read to be changed.
+        before = AlertState()
+    found = conditions(settings, before, time.time())
+    well = Condition("settings", "settings", WELL)
+    return Findings([*found.conditions, well], found.backup)
+
+
 def _remembered(folder: Path) -> AlertState:
     try:
         return read_state(folder)
@@ -151,20 +175,10 @@ def _remembered(folder: Path) -> AlertState:
     return AlertState()
 
 
-def _looked_at(
-    settings: Settings, state: AlertState, now: float, fault: str | None
-) -> list[Condition]:
-    if fault:
-        return [Condition("settings", "settings", Check(CheckStatus.ERROR, fault))]
-    findings = conditions(settings, state, now)
-    state.backup = findings.backup
-    return [*findings.conditions, Condition("settings", "settings", WELL)]
-
-
 def _failed(unit: str, settings: Settings) -> Condition:
     """Return the condition that a failed unit makes: the disk's, where that is why."""
     disk = storage(settings)
-    if disk.holds:
+    if is_lost(disk):
         return disk
     state = unit_state(unit)
     words = last_words(state) if state else None
@@ -186,13 +200,15 @@ def _how(state: UnitState | None) -> str:
     return f"failed ({state.result}, exit status {state.exit_status})"
 
 
-def _update(state: AlertState, found: Iterable[Condition], now: float) -> None:
-    """Open alerts for what holds, and end those for what doesn't."""
+def _update(state: AlertState, found: Iterable[Condition], looked: float) -> None:
+    """Open alerts for what was found to hold from the moment `looked` on, and end others."""
+    now = time.time()
     for one in found:
         known = state.alerts.get(one.name)
         level = "critical" if one.check.status is CheckStatus.ERROR else "warning"
         if one.holds and known and (known.level, level) != ("warning", "critical"):
             known.ended = None
+            known.seen = now
         elif one.holds:
             # What gets worse is told once more, by the same name.
             state.alerts[one.name] = Alert(
@@ -202,10 +218,13 @@ def _update(state: AlertState, found: Iterable[Condition], now: float) -> None:
                 level=level,
                 message=printable(one.check.detail)[:LONGEST_MESSAGE],
                 context=one.context,
-                since=known.since if known else now,
+                since=known.since if known else looked,
+                seen=now,
             )
         elif one.is_over and known and known.ended is None:
-            known.ended = now
+            # Others may have found it meanwhile; a moment to come is only that of a wrong clock.
+            is_older = looked < known.seen <= now
+            known.ended = known.ended if is_older else now
 
 
 class _Sender:
@@ -226,6 +245,7 @@ class _Sender:
             message="a test: alerts arrive",
             context={},
             since=time.time(),
+            seen=time.time(),
         )
         self._deliver(test, "")
 
@@ -235,7 +255,11 @@ class _Sender:
         due.sort(key=lambda one: (one.ended is not None, one.level != "critical", one.since))
         # Before anything is sent, so that a message keeps its name whatever becomes of this run.
         self._remember(state, folder)
-        for one in due:
+        begun = time.monotonic()
+        for count, one in enumerate(due):
+            if count and time.monotonic() - begun > SENDING:
+                self._fail_late(count, len(due))
+                break
             trouble = self._deliver(one, "; it is sent again with the next check")
             if trouble and trouble.can_pass:
                 # Nor would the others arrive.
@@ -264,6 +288,13 @@ class _Sender:
             return delivery
         self.outcome.sent.append((message, delivery))
         return None
+
+    def _fail_late(self, tried: int, due: int) -> None:
+        place = self._webhook.place if self._webhook else ""
+        self.outcome.failure = self.outcome.failure or DeliveryError(
+            f"{place} takes long to answer: only {tried} of {due} alerts could be tried; the next "
+            "check goes on"
+        )
 
     def _remember(self, state: AlertState, folder: Path | None) -> None:
         if folder is None:

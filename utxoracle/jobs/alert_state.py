@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from utxoracle.atomic import write_atomically
-
-LOCK_PATIENCE = 60.0
-"""Seconds; what holds the lock sends some messages, and each ends in its time."""
+from utxoracle.sources.retry import pause
 
 _LOCK_POLL = 0.1
 
@@ -36,6 +34,7 @@ class Alert:
         message: What was found, in one line.
         context: Figures.
         since: When that was, seconds since 1970 UTC.
+        seen: When it was noted last that it holds, the same.
         told: Whether it has been delivered.
         ended: When it was found to be over, which has not been told yet.
     """
@@ -47,6 +46,7 @@ class Alert:
     message: str
     context: Context
     since: float
+    seen: float
     told: bool = False
     ended: float | None = None
 
@@ -118,18 +118,22 @@ def write_state(folder: Path, state: AlertState) -> None:
 
 
 @contextmanager
-def state_lock(folder: Path) -> Iterator[None]:
+def state_lock(folder: Path, patience: float) -> Iterator[None]:
     """Let nobody else change the state for as long as the block runs; make the folder if need be.
 
     Where that can't be had, the block runs all the same: an alert that comes twice does less harm
     than one that doesn't come.
+
+    Args:
+        folder: Where the state is.
+        patience: Seconds to wait for others.
     """
     handle = _opened(folder)
     if handle is None:
         yield
         return
     try:
-        _wait_for(handle)
+        _wait_for(handle, patience)
         yield
     finally:
         # Not left to the end of the process, which a disk that hangs may put off.
@@ -144,13 +148,13 @@ def _opened(folder: Path) -> int | None:
         return None
 
 
-def _wait_for(handle: int) -> None:
-    deadline = time.monotonic() + LOCK_PATIENCE
+def _wait_for(handle: int, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_LOCK_POLL)
+            pause(_LOCK_POLL)
         except OSError:
             return
         else:
@@ -160,6 +164,7 @@ def _wait_for(handle: int) -> None:
 _KINDS: dict[str, tuple[type, ...]] = {
     "context": (dict,),
     "since": (float, int),
+    "seen": (float, int),
     "told": (bool,),
     "ended": (float, int, type(None)),
 }
@@ -167,6 +172,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _checked(kind: type[Alert], row: dict[str, Any]) -> dict[str, Any]:
+    # States that were written before there was `seen` are none the less good.
+    row = {"seen": row["since"]} | row
     for one in fields(kind):
         value = row[one.name]
         if not isinstance(value, _KINDS.get(one.name, (str,))):

@@ -1,14 +1,15 @@
 """Which conditions hold that somebody should hear of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from utxoracle.errors import StorageError
 from utxoracle.jobs.alert_state import Alert, AlertState, BackupReading, Context
-from utxoracle.jobs.checks import backups, disk
+from utxoracle.jobs.backup_conditions import backup_conditions
+from utxoracle.jobs.checks import disk
+from utxoracle.jobs.condition import UNKNOWN, WELL, Condition, guarded, seen, unforeseen
 from utxoracle.jobs.health import (
     Check,
     CheckStatus,
@@ -17,6 +18,7 @@ from utxoracle.jobs.health import (
     health,
     read_stored,
     run_for_operator,
+    sources_in,
 )
 from utxoracle.jobs.time_limit import within
 from utxoracle.jobs.units import ANALYZE, unit_state
@@ -26,7 +28,7 @@ from utxoracle.store.folder import DataFolder
 from utxoracle.store.last_run import LastRun, read_last_run
 
 PATIENCE = 60.0
-"""Seconds that the data folder's disk gets: enough to read a backup whole."""
+"""Seconds that the data folder's disk gets."""
 
 UNIT = "unit:"
 SOURCE = "source:"
@@ -35,36 +37,6 @@ SOURCE = "source:"
 _STRICTER = 0.9
 """Share of a limit at which what has reached it is over: a value that stays about the limit is one
 alert."""
-
-_UNKNOWN = Check(CheckStatus.UNKNOWN, "")
-WELL = Check(CheckStatus.OK, "")
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Something that may be wrong.
-
-    Attributes:
-        name: What it is, for example `divergence` or `source:mempool 127.0.0.1:8999`.
-        component: The part that it is about.
-        check: Whether it is; a condition of UNKNOWN neither begins nor ends.
-        context: Figures.
-    """
-
-    name: str
-    component: str
-    check: Check
-    context: Context = field(default_factory=dict)
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is so."""
-        return self.check.status in (CheckStatus.WARNING, CheckStatus.ERROR)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it isn't so."""
-        return self.check.status is CheckStatus.OK
 
 
 @dataclass(frozen=True)
@@ -85,27 +57,29 @@ def conditions(settings: Settings, state: AlertState, now: float) -> Findings:
         state: What alerts are open, and which backup was read last.
         now: Seconds since 1970 UTC.
     """
-    found = [storage(settings)]
-    backup = state.backup
-    if found[0].is_over:
+    found, backup = [storage(settings)], state.backup
+    if not is_lost(found[0]):
         try:
-            on_disk, backup = within(PATIENCE, partial(_on_disk, settings, state, now))
-            found += on_disk
+            found += within(PATIENCE, partial(_on_disk, settings, state, now))
         except OSError as error:
             found = [_lost(settings, error)]
+        else:
+            of_backups, backup = backup_conditions(settings, state.backup, now)
+            found += of_backups
     return Findings(found + _units(settings, state.alerts.values(), found), backup)
 
 
 def storage(settings: Settings) -> Condition:
     """Return whether the data folder's disk is there."""
     try:
-        check = _seen(within(PATIENCE, partial(disk.mount, settings)))
+        return _storage(settings, partial(_mount, settings))
     except OSError as error:
         return _lost(settings, error)
-    if check.status is CheckStatus.WARNING:
-        # That it is the root disk is doctor's to say.
-        check = replace(check, status=CheckStatus.OK)
-    return _storage(settings, check)
+
+
+def is_lost(disk: Condition) -> bool:
+    """Tell whether nothing else can be judged, by what `storage` returned."""
+    return disk.holds and not disk.is_doubtful
 
 
 def last_run(settings: Settings) -> LastRun | None:
@@ -116,47 +90,48 @@ def last_run(settings: Settings) -> LastRun | None:
         return None
 
 
-def _storage(settings: Settings, check: Check) -> Condition:
+def _mount(settings: Settings) -> Check:
+    check = seen(within(PATIENCE, partial(disk.mount, settings)))
+    # That it is the root disk is doctor's to say.
+    is_root = check.status is CheckStatus.WARNING
+    return replace(check, status=CheckStatus.OK) if is_root else check
+
+
+def _storage(settings: Settings, ask: Callable[[], Check]) -> Condition:
     context: Context = {
         "data_dir": str(settings.data_folder()),
         "mount_point": settings.mount_point,
     }
-    return Condition("storage", "storage", check, context)
+    return guarded("storage", "storage", ask, context)
 
 
 def _lost(settings: Settings, error: OSError) -> Condition:
     is_late = isinstance(error, TimeoutError)
-    why = f"gives no answer within {PATIENCE:g} s" if is_late else f"fails: {error.strerror}"
+    why = (
+        f"gives no answer within {PATIENCE:g} s"
+        if is_late
+        else f"fails: {error.strerror or type(error).__name__}"
+    )
     detail = f"the disk of {settings.data_folder()} {why}; see dmesg, and check it"
-    return _storage(settings, Check(CheckStatus.ERROR, detail))
+    return _storage(settings, lambda: Check(CheckStatus.ERROR, detail))
 
 
-def _seen(check: Check) -> Check:
-    """Return an error for what can't be looked at: nobody else would hear of it."""
-    if check.status is CheckStatus.UNKNOWN:
-        return replace(check, status=CheckStatus.ERROR)
-    return check
-
-
-def _on_disk(
-    settings: Settings, state: AlertState, now: float
-) -> tuple[list[Condition], BackupReading | None]:
+def _on_disk(settings: Settings, state: AlertState, now: float) -> list[Condition]:
     # First, since a disk that hangs is better found before DuckDB is there: it says much at exit.
     run = read_last_run(DataFolder(settings.data_folder()))
     told, gaps = _stored(settings, run, now)
     context = _context(told.stored)
-    backup, reading = _backup(settings, state.backup, now)
+    divergence = partial(_divergence, told.stored, settings, state)
     return [
         Condition("snapshot", "database", told.checks["snapshot"], context),
-        Condition("run", "analyze", _run(told), context),
+        guarded("run", "analyze", partial(_run, told), context),
         Condition("chain", "analyze", told.checks["chain"], context),
-        Condition("price", "price", _price(told), context),
-        Condition("divergence", "price", _divergence(told.stored, settings, state), context),
+        guarded("price", "price", partial(_price, told), context),
+        guarded("divergence", "price", divergence, context),
         *gaps,
-        *_sources(told, state.alerts, settings, context),
-        _room(settings, state),
-        Condition("backup", "backup", _seen(backup)),
-    ], reading
+        *_sources(told, state.alerts, context),
+        guarded("disk", "storage", partial(_room, settings, state)),
+    ]
 
 
 def _stored(settings: Settings, run: LastRun | None, now: float) -> tuple[Health, list[Condition]]:
@@ -171,13 +146,31 @@ def _stored(settings: Settings, run: LastRun | None, now: float) -> tuple[Health
             reader = snapshot.reader()
             # Not those of health: a day must not count as there again since it is long ago.
             gaps = [
-                Condition("heights", "price", heights(reader)),
-                Condition("days", "price", days(reader)),
+                Condition(name, "price", _attempted(name, partial(ask, reader)))
+                for name, ask in (("heights", heights), ("days", days))
             ]
             stored = read_stored(reader)
         except StorageError as error:
             trouble = str(error)
-    return health(stored, trouble, run, settings, now), gaps
+        except OSError:
+            raise
+        except Exception as error:
+            trouble = unforeseen("snapshot", error).detail
+    return health(stored, trouble, run, settings, now, guard=_attempted), gaps
+
+
+def _attempted(name: str, ask: Callable[[], Check]) -> Check:
+    """Return what `ask` does, or that it broke.
+
+    Raises:
+        OSError, StorageError: The disk or the snapshot is not well, which is told as such.
+    """
+    try:
+        return ask()
+    except (OSError, StorageError):
+        raise
+    except Exception as error:
+        return unforeseen(name, error)
 
 
 def _context(stored: Stored | None) -> Context:
@@ -193,7 +186,7 @@ def _context(stored: Stored | None) -> Context:
 
 
 def _difference(price: float | None, exchange_price: float | None) -> float | None:
-    if price is None or exchange_price is None:
+    if not price or exchange_price is None:
         return None
     return 100 * (exchange_price - price) / price
 
@@ -202,14 +195,14 @@ def _run(told: Health) -> Check:
     check, run = run_for_operator(told), told.last_run
     if check.status is CheckStatus.WARNING and run and run.exit_code:
         # One run that failed is the alert of its unit, and nothing tells how the next one goes.
-        return _UNKNOWN
+        return UNKNOWN
     return check
 
 
 def _price(told: Health) -> Check:
     row = told.stored.window if told.stored else None
     if row is None:
-        return _UNKNOWN
+        return UNKNOWN
     if row.facts.price is None or not row.facts.is_valid:
         return told.checks["price"]
     return WELL
@@ -218,10 +211,10 @@ def _price(told: Health) -> Check:
 def _divergence(stored: Stored | None, settings: Settings, state: AlertState) -> Check:
     row = stored.window if stored else None
     if row is None or not row.facts.is_valid:
-        return _UNKNOWN
+        return UNKNOWN
     difference = _difference(row.facts.price, row.exchange.price)
     if difference is None:
-        return _UNKNOWN
+        return UNKNOWN
     limit = settings.divergence * (_STRICTER if "divergence" in state.alerts else 1)
     if abs(difference) < limit:
         return WELL
@@ -232,9 +225,7 @@ def _divergence(stored: Stored | None, settings: Settings, state: AlertState) ->
     )
 
 
-def _sources(
-    told: Health, alerts: Mapping[str, Alert], settings: Settings, context: Context
-) -> Iterable[Condition]:
+def _sources(told: Health, alerts: Mapping[str, Alert], context: Context) -> Iterable[Condition]:
     """Yield a condition for each source, and for each that is none any more."""
     run = told.last_run
     if run is None or not run.sources:
@@ -242,48 +233,16 @@ def _sources(
     names = {f"{SOURCE}{printable(str(row['name']))}": row for row in run.sources}
     gone = [name for name in alerts if name.startswith(SOURCE) and name not in names]
     for name, row in names.items():
-        alone = health(None, None, replace(run, sources=[row]), settings, told.now)
-        yield Condition(name, "source", alone.checks["sources"], context)
+        alone = replace(run, sources=[row])
+        yield guarded(name, "source", partial(sources_in, alone), context)
     for name in gone:
         yield Condition(name, "source", WELL)
 
 
-def _room(settings: Settings, state: AlertState) -> Condition:
+def _room(settings: Settings, state: AlertState) -> Check:
     if "disk" in state.alerts:
         settings = replace(settings, min_free=settings.min_free / _STRICTER)
-    return Condition("disk", "storage", disk.free(settings))
-
-
-def _backup(
-    settings: Settings, read: BackupReading | None, now: float
-) -> tuple[Check, BackupReading | None]:
-    """Return how the newest backup is; one that was read whole isn't read again."""
-    check = backups.last_backup(settings, now, verify=False)
-    if check.status is not CheckStatus.OK:
-        return check, read
-    mark = _newest_backup(settings)
-    if read is None or read.mark != mark:
-        check = backups.last_backup(settings, now)
-        fault = None if check.status is CheckStatus.OK else check.detail
-        return check, BackupReading(mark, fault)
-    return (Check(CheckStatus.ERROR, read.fault) if read.fault else check), read
-
-
-def _newest_backup(settings: Settings) -> str:
-    """Return what changes when another backup is the newest, or that one or its checksum does."""
-    from utxoracle.store.backup_files import checksum_file
-    from utxoracle.store.backups import backups_in
-
-    path = next((one.path for one in backups_in(settings.backup_folder())), Path())
-    marks = [str(path)]
-    for file in (path, checksum_file(path)) if path.name else ():
-        try:
-            status = file.stat()
-        except OSError:
-            marks.append("-")
-        else:
-            marks.append(f"{status.st_ino} {status.st_size} {status.st_mtime_ns}")
-    return " ".join(marks)
+    return disk.free(settings)
 
 
 def _units(
@@ -292,7 +251,7 @@ def _units(
     """Return whether the units still fail whose failures are open alerts."""
     can_read = all(one.is_over for one in found if one.name == "storage")
     return [
-        Condition(one.condition, one.component, _unit(one, settings, can_read=can_read))
+        guarded(one.condition, one.component, partial(_unit, one, settings, can_read=can_read))
         for one in alerts
         if one.condition.startswith(UNIT)
     ]
@@ -314,4 +273,4 @@ def _unit(alert: Alert, settings: Settings, *, can_read: bool) -> Check:
             and state.result == "success"
             and (has_failed or (state.exited or 0) > alert.since)
         )
-    return WELL if is_well else _UNKNOWN
+    return WELL if is_well else UNKNOWN

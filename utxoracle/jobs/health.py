@@ -1,6 +1,6 @@
 """How things are: fresh, in some trouble, or not to be relied upon; and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -70,6 +70,10 @@ class Check:
 
     status: CheckStatus
     detail: str
+
+
+Guard = Callable[[str, Callable[[], Check]], Check]
+"""Makes a check of some name."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +164,18 @@ def read_stored(reader: "Reader") -> Stored:
     )
 
 
+def _unguarded(_: str, ask: Callable[[], Check]) -> Check:
+    return ask()
+
+
 def health(
     stored: Stored | None,
     trouble: str | None,
     last_run: LastRun | None,
     settings: Settings,
     now: float,
+    *,
+    guard: Guard = _unguarded,
 ) -> Health:
     """Return how things are.
 
@@ -175,16 +185,18 @@ def health(
         last_run: How the last run went; None where that isn't known.
         settings: What counts as stalled, and when a run is overdue.
         now: Seconds since 1970 UTC.
+        guard: Makes each check, for whoever doesn't want one that breaks to take all others along.
     """
     unknown = Check(CheckStatus.UNKNOWN, NO_SNAPSHOT)
-    checks = {
-        "snapshot": _snapshot(stored, trouble),
-        "run": _run(last_run, settings, now),
-        "chain": _chain(stored.top, last_run, settings, now) if stored else unknown,
-        "sources": _sources(last_run),
-        "price": _price(stored.window) if stored else unknown,
-        "days": _days(stored.missing_days) if stored else unknown,
+    asks: dict[str, Callable[[], Check]] = {
+        "snapshot": lambda: _snapshot(stored, trouble),
+        "run": lambda: _run(last_run, settings, now),
+        "chain": lambda: _chain(stored.top, last_run, settings, now) if stored else unknown,
+        "sources": lambda: sources_in(last_run),
+        "price": lambda: _price(stored.window) if stored else unknown,
+        "days": lambda: _days(stored.missing_days) if stored else unknown,
     }
+    checks = {name: guard(name, ask) for name, ask in asks.items()}
     return Health(
         now=now,
         stored=stored,
@@ -261,7 +273,8 @@ def _chain(top: "BlockRow | None", run: LastRun | None, settings: Settings, now:
     return Check(CheckStatus.OK, f"{newest} is {duration(max(0.0, age))} old")
 
 
-def _sources(run: LastRun | None) -> Check:
+def sources_in(run: LastRun | None) -> Check:
+    """Return how the sources of a run are."""
     if run is None or not run.sources:
         return Check(CheckStatus.UNKNOWN, "no run has told how the sources are")
     states = [(str(one["name"]), one["state"]) for one in run.sources]

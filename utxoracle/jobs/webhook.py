@@ -15,7 +15,7 @@ from utxoracle import __version__
 from utxoracle.errors import UsageError
 from utxoracle.jobs.time_limit import within
 from utxoracle.settings import Settings, variable_of
-from utxoracle.sources.retry import backoff, pause
+from utxoracle.sources.retry import backoff, longest_backoff, pause
 from utxoracle.sources.secret_file import first_line
 
 TRIES = 3
@@ -169,6 +169,11 @@ class Webhook:
             # Only so that what is left of a try ends some time: `within` ends the try before.
             with adapter.send(request, timeout=2 * self._timeout, **how) as answer:
                 return answer.status_code
+
+
+def longest_delivery(timeout: float) -> float:
+    """Return the seconds that it may take to deliver a message, or to give that up."""
+    return TRIES * timeout + sum(longest_backoff(attempt) for attempt in range(2, TRIES + 1))
 
 
 def told_status(status: int) -> str:

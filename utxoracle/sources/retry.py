@@ -30,7 +30,12 @@ def backoff(attempt: int) -> float:
     About 0.5, 1, 2, 4, ... 16, each times 0.5 to 1.5, so that clients that failed together don't
     come back together.
     """
-    return _FIRST_PAUSE * 2.0 ** min(attempt - 1, _DOUBLINGS) * random.uniform(*_JITTER)
+    return _doubled_pause(attempt) * random.uniform(*_JITTER)
+
+
+def longest_backoff(attempt: int) -> float:
+    """Return the most seconds that `backoff` gives."""
+    return _doubled_pause(attempt) * max(_JITTER)
 
 
 def pause_after_answer(attempt: int, retry_after: str) -> float | None:
@@ -48,6 +53,10 @@ def pause_after_answer(attempt: int, retry_after: str) -> float | None:
     if asked_for is None:
         return backoff(attempt)
     return asked_for if asked_for <= _LONGEST_ASKED_FOR else None
+
+
+def _doubled_pause(attempt: int) -> float:
+    return _FIRST_PAUSE * 2.0 ** min(attempt - 1, _DOUBLINGS)
 
 
 def _seconds_of(retry_after: str) -> float | None:

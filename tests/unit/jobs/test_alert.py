@@ -2,7 +2,7 @@ import os
 import shutil
 import signal
 from dataclasses import replace
-from threading import Event as Flag
+from datetime import UTC, datetime
 
 import pytest
 
@@ -88,6 +88,18 @@ def test_each_condition_is_told_once_and_once_more_when_it_is_over(settings, rec
     assert message["message"].startswith("over after 0 min: there is no backup in ")
     assert alert(Event.CHECK, settings).open == ["days"]
     assert receiver.told == []
+
+
+def test_a_dump_that_is_overdue_is_told_once_and_when_there_is_a_new_one(settings, receiver):
+    backup(settings)
+    folder = settings.backup_folder()
+    (folder / "mempool_db_2026-01-02.sql.gz").touch()
+    for _ in range(2):
+        alert(Event.CHECK, settings)
+    assert receiver.told == [("raised", "days"), ("raised", "mempool-backup")]
+    (folder / f"mempool_db_{datetime.now(UTC):%Y-%m-%d_%H%M%S}.sql.gz").touch()
+    alert(Event.CHECK, settings)
+    assert receiver.told == [("cleared", "mempool-backup")]
 
 
 def test_a_message_tells_all_that_a_receiver_may_ask_for(settings, receiver):
@@ -254,6 +266,18 @@ def test_a_missing_disk_is_one_condition_whatever_unit_reports_it(settings, rece
     away.rename(data.path)
     alert(Event.CHECK, settings)
     assert receiver.told == [*BOTH, ("cleared", "storage")]
+
+
+@pytest.mark.usefixtures("no_systemd")
+def test_a_unit_that_fails_is_told_though_its_disk_can_not_be_looked_at(
+    settings, receiver, monkeypatch
+):
+    def broken(_):
+        raise ValueError
+
+    monkeypatch.setattr("utxoracle.jobs.checks.disk.mount", broken)
+    alert(Event.FAILED, settings, unit=BACKUP)
+    assert receiver.told == [("raised", f"unit:{BACKUP}")]
 
 
 def test_the_worst_comes_first(settings, receiver, data):
@@ -426,20 +450,3 @@ def test_who_is_killed_before_it_can_remember_sends_again_by_the_same_name(appli
     assert again.body == first.body
     assert again.headers["X-Utxoracle-Delivery"] == first.headers["X-Utxoracle-Delivery"]
     assert receiver.told == [BOTH[0], *BOTH]
-
-
-def test_two_at_once_send_each_message_once(appliance, receiver):
-    is_second = Flag()
-
-    def linger():
-        # Time for the other to send the same, if it could.
-        if len(receiver.received) > 1 or is_second.wait(1.5):
-            is_second.set()
-
-    receiver.before_answer = linger
-    first = appliance.start("alert", "--event", "check")
-    second = appliance.start("alert", "--event", "check")
-    outputs = [process.communicate()[0] for process in (first, second)]
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert receiver.told == BOTH
-    assert sorted(len(output.splitlines()) for output in outputs) == [1, 2]

@@ -9,7 +9,6 @@ import pytest
 
 from tests.conftest import ordinary_user
 from utxoracle.errors import StorageError
-from utxoracle.jobs import alert_state
 from utxoracle.jobs.alert_state import (
     Alert,
     AlertState,
@@ -20,6 +19,9 @@ from utxoracle.jobs.alert_state import (
     write_state,
 )
 
+LONG = 30.0
+"""Seconds; nothing in these tests takes that long, so where it is set it never counts."""
+
 ALERT = Alert(
     id="a1",
     condition="disk",
@@ -28,6 +30,7 @@ ALERT = Alert(
     message="it is full",
     context={"free": 1, "share": 0.5, "path": "/x", "none": None},
     since=1.5e9 + 0.25,
+    seen=1.5e9 + 0.5,
 )
 STATE = AlertState(
     alerts={
@@ -44,6 +47,14 @@ def test_what_is_written_is_read_again(tmp_path):
         assert read_state(tmp_path) == state
 
 
+def test_what_was_written_before_there_was_seen_is_read_too(tmp_path):
+    write_state(tmp_path, AlertState({"disk": ALERT}))
+    content = json.loads(state_file(tmp_path).read_bytes())
+    del content["alerts"][0]["seen"]
+    state_file(tmp_path).write_text(json.dumps(content))
+    assert read_state(tmp_path) == AlertState({"disk": replace(ALERT, seen=ALERT.since)})
+
+
 def test_nothing_is_remembered_at_first(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_state(tmp_path)
@@ -51,7 +62,7 @@ def test_nothing_is_remembered_at_first(tmp_path):
 
 def test_the_state_is_private(tmp_path):
     folder = tmp_path / "not" / "there"
-    with state_lock(folder):
+    with state_lock(folder, LONG):
         write_state(folder, STATE)
     assert S_IMODE(folder.stat().st_mode) == 0o700
     assert [S_IMODE(path.stat().st_mode) for path in folder.iterdir()] == [0o600, 0o600]
@@ -76,6 +87,7 @@ def changed(**others) -> bytes:
         b'{"alerts": [], "backup": {"mark": 1, "fault": null}}',
         b'{"alerts": [], "backup": {"mark": "x"}}',
         changed(since="now"),
+        changed(seen=None),
         changed(told=1),
         changed(told=None),
         changed(ended="x"),
@@ -112,7 +124,7 @@ def test_a_folder_that_can_not_be_written_is_told(open_folder):
     open_folder.chmod(0o555)
     with (
         ordinary_user(),
-        state_lock(open_folder),
+        state_lock(open_folder, LONG),
         pytest.raises(StorageError, match="can't write"),
     ):
         write_state(open_folder, STATE)
@@ -122,13 +134,13 @@ def test_without_a_lock_the_work_is_done_all_the_same(tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     done = []
-    with state_lock(file / "folder"):
+    with state_lock(file / "folder", LONG):
         done.append(1)
     assert done
 
 
 def holding(folder: Path, is_held: Event, may_end: Event) -> None:
-    with state_lock(folder):
+    with state_lock(folder, LONG):
         is_held.set()
         may_end.wait(30)
 
@@ -148,13 +160,12 @@ def test_the_second_waits_for_the_first(tmp_path):
     second.join()
 
 
-def test_the_second_does_not_wait_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(alert_state, "LOCK_PATIENCE", 0.2)
+def test_the_second_does_not_wait_for_ever(tmp_path):
     is_held, may_end = Event(), Event()
     first = Thread(target=holding, args=(tmp_path, is_held, may_end))
     first.start()
     assert is_held.wait(30)
-    with state_lock(tmp_path):
+    with state_lock(tmp_path, 0.2):
         assert not may_end.is_set()
     may_end.set()
     first.join()

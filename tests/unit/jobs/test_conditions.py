@@ -2,7 +2,9 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 
+import duckdb
 import pytest
 
 from tests.conftest import ordinary_user
@@ -19,9 +21,11 @@ from tests.unit.store.samples import (
     window_row,
 )
 from utxoracle.bitcoin.network import REGTEST
+from utxoracle.jobs import backup_conditions
 from utxoracle.jobs import conditions as conditions_job
 from utxoracle.jobs.alert_state import Alert, AlertState
 from utxoracle.jobs.backup import backup
+from utxoracle.jobs.checks import backups
 from utxoracle.jobs.conditions import conditions
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
@@ -37,6 +41,7 @@ MADE = NOW - 60
 """When the backup was made."""
 
 HOUR = 3600
+UNIT = "unit:utxoracle-backup.service"
 
 RUN = replace(
     NO_RUN,
@@ -94,7 +99,7 @@ def settings_of(folder, **others):
 def opened(*names):
     """A state in which alerts about these conditions are open."""
     return AlertState(
-        {name: Alert("id", name, "x", "warning", "x", {}, NOW - 10.0) for name in names}
+        {name: Alert("id", name, "x", "warning", "x", {}, NOW - 10, NOW - 10) for name in names}
     )
 
 
@@ -129,6 +134,7 @@ def test_nothing_is_wrong_where_all_is_well(well):
         "source:bitcoind h:2",
         "disk",
         "backup",
+        "mempool-backup",
     ]
 
 
@@ -301,6 +307,71 @@ def test_a_disk_that_hangs_is_one_condition(well, monkeypatch):
         os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))
 
 
+def test_a_disk_of_backups_that_hangs_is_one_that_hides_no_other(well, monkeypatch):
+    monkeypatch.setattr(backup_conditions, "LISTING", 0.2)
+    may_answer = Event()
+    monkeypatch.setattr(backups, "last_backup", lambda *_, **__: may_answer.wait(30))
+    write_last_run(well, replace(FAILED, succeeded=NOW - 31 * 60.0))
+    try:
+        found = judged(well)
+    finally:
+        may_answer.set()
+    assert [name for name, one in found.items() if one.holds] == ["run", "backup"]
+    assert found["backup"].check.detail == (
+        f"the folder of backups {well.path / 'backups'} gives no answer within 0.2 s; see dmesg, "
+        "and check its disk"
+    )
+    assert found["storage"].is_over
+    assert found["chain"].is_over
+
+
+def test_what_is_no_number_in_the_snapshot_hides_no_other(well):
+    with duckdb.connect(str(well.snapshot)) as connection:
+        connection.execute("UPDATE meta SET value = 'x' WHERE key = 'revision'")
+    found = judged(well)
+    assert [name for name, one in found.items() if one.holds] == ["snapshot"]
+    assert found["snapshot"].check.detail == (
+        "snapshot can't be looked at (ValueError): run utxoracle doctor"
+    )
+    assert found["heights"].is_over
+    assert found["backup"].is_over
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "held_too"),
+    [
+        ("checks.disk.mount", "storage", []),
+        ("health._snapshot", "snapshot", []),
+        ("health._run", "run", []),
+        ("health._chain", "chain", []),
+        ("conditions._price", "price", []),
+        ("conditions._divergence", "divergence", []),
+        ("checks.snapshot.heights", "heights", []),
+        ("checks.snapshot.days", "days", []),
+        ("conditions.sources_in", "source:mempool h:1", ["source:bitcoind h:2"]),
+        ("checks.disk.free", "disk", []),
+        ("checks.backups.last_backup", "backup", []),
+        ("checks.backups.last_dump", "mempool-backup", []),
+        ("conditions._unit", UNIT, []),
+    ],
+)
+def test_what_breaks_is_one_by_its_name_and_hides_no_other(
+    place, name, held_too, well, monkeypatch
+):
+    def broken(*_, **__):
+        raise ValueError("S3CRET")
+
+    monkeypatch.setattr(f"utxoracle.jobs.{place}", broken)
+    state = opened(UNIT)
+    found = judged(well, state)
+    assert [one for one in found if found[one].holds] == [name, *held_too]
+    assert found[name].check.detail == f"{name} can't be looked at (ValueError): " + (
+        "run utxoracle doctor"
+    )
+    assert found[name].check.status is CheckStatus.ERROR
+    assert len(found) == 14
+
+
 def newest_backup(folder):
     return next((folder.path / "backups").glob("*.db"))
 
@@ -323,7 +394,7 @@ def test_a_damaged_backup_is_one_until_there_is_a_good_one(well):
     found = conditions(settings, AlertState(), NOW)
     assert [one.name for one in found.conditions if one.holds] == ["backup"]
     again = conditions(settings, AlertState(backup=found.backup), NOW)
-    assert again.conditions[-1] == found.conditions[-1]
+    assert again.conditions == found.conditions
     assert again.backup == found.backup
     back_up(well, NOW)
     healed = conditions(settings, AlertState(backup=found.backup), NOW)
@@ -358,9 +429,6 @@ def systemctl(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     return tell
-
-
-UNIT = "unit:utxoracle-backup.service"
 
 
 def is_over(folder, unit=UNIT, **context):

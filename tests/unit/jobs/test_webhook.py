@@ -10,7 +10,7 @@ from tests.unit.jobs.receiving import Receiver
 from tests.unit.sources.certificates import Authority
 from tests.unit.sources.scripted import scripted_peer, silent_server
 from utxoracle.errors import UsageError
-from utxoracle.jobs.webhook import TRIES, Webhook
+from utxoracle.jobs.webhook import TRIES, Webhook, longest_delivery
 from utxoracle.settings import Settings
 
 KEY = b"a key of some length"
@@ -83,6 +83,8 @@ def test_what_fails_twice_is_sent_a_third_time_unchanged(receiver, pauses):
     assert len({(one.body, str(one.headers)) for one in receiver.received}) == 1
     assert 0.5 <= pauses[0] <= 1.5
     assert 1 <= pauses[1] <= 3
+    assert sum(pauses) <= longest_delivery(0) == 4.5
+    assert longest_delivery(5) == 3 * 5 + 4.5
 
 
 @pytest.mark.parametrize(

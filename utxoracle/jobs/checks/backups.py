@@ -67,6 +67,32 @@ def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check
     return Check(CheckStatus.OK, f"{told} and good" if verify else told)
 
 
+def last_dump(settings: Settings, now: float) -> Check | None:
+    """Check that the newest dump of MariaDB is not too old; None where no dumps are kept.
+
+    Args:
+        settings: Where backups are, and after how many hours one is overdue.
+        now: Seconds since 1970 UTC.
+    """
+    try:
+        newest = next(iter(mempool_backups_in(settings.backup_folder())), None)
+    except StorageError as error:
+        return Check(CheckStatus.UNKNOWN, str(error))
+    if newest is None:
+        return None
+    if wrong_date := trouble_with_date(newest, now):
+        return Check(CheckStatus.WARNING, wrong_date)
+    age = now - newest.made
+    told = f"{newest.path.name} is {duration(max(0.0, age))} old"
+    if age > settings.backup_hours * 3600:
+        return Check(
+            CheckStatus.WARNING,
+            f"a dump of MariaDB is overdue: {told}; run utxoracle backup-mempool-db as root, and "
+            "see journalctl -u utxoracle-backup-mempool",
+        )
+    return Check(CheckStatus.OK, told)
+
+
 def _none(settings: Settings) -> Check:
     """Say what to do about a folder without a backup."""
     folder, data = settings.backup_folder(), settings.data_folder()

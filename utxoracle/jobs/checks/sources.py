@@ -120,7 +120,8 @@ def _reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, TimeoutError):
         return "it takes too long to answer: see its log, and whether its node hangs"
-    return f"it can't be asked: {error!r}"
+    # Nobody knows what the text of any other error repeats: it may be a secret.
+    return f"it can't be asked ({type(error).__name__})"
 
 
 def _impatient(settings: Settings) -> Settings:

@@ -2,6 +2,7 @@ import hashlib
 import os
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.conftest import NOBODY, ordinary_user
 from tests.unit.store.samples import batch
 from utxoracle.bitcoin.network import REGTEST
-from utxoracle.jobs.checks.backups import kept_backups, last_backup
+from utxoracle.jobs.checks.backups import kept_backups, last_backup, last_dump
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import checksum_file
@@ -125,6 +126,40 @@ def test_another_disk_is_well_and_the_newest_dump_is_told(backup):
     moment = datetime.fromtimestamp(now - 5 * HOUR, UTC)
     (backup.parent / f"mempool_db_{moment:%Y-%m-%d_%H%M%S}.sql.gz").touch()
     assert kept_backups(settings, now).detail.endswith("; the newest dump of MariaDB is 5 h old")
+
+
+def test_dumps_are_looked_at_where_there_are_any(tmp_path):
+    settings = Settings(data_dir=tmp_path, backup_dir=tmp_path / "kept")
+    noon = datetime(2026, 1, 2, 12, tzinfo=UTC).timestamp()
+
+    def found(hours, **others):
+        told = last_dump(replace(settings, **others), noon + hours * HOUR)
+        return told and (told.status, told.detail)
+
+    assert found(0) is None
+    settings.backup_dir.mkdir()
+    (settings.backup_dir / "utxoracle_cache_2026-01-01.db").touch()
+    assert found(0) is None
+    for day in ("2025-12-24_120000", "2026-01-02_120000"):
+        (settings.backup_dir / f"mempool_db_{day}.sql.gz").touch()
+    newest = "mempool_db_2026-01-02_120000.sql.gz"
+    assert found(29) == (CheckStatus.OK, f"{newest} is 29 h old")
+    assert found(31) == (
+        CheckStatus.WARNING,
+        f"a dump of MariaDB is overdue: {newest} is 31 h old; run utxoracle backup-mempool-db as "
+        "root, and see journalctl -u utxoracle-backup-mempool",
+    )
+    assert found(31, backup_hours=32.0)[0] == CheckStatus.OK
+    status, detail = found(-26)
+    assert status == CheckStatus.WARNING
+    assert detail.startswith(f"{newest} is dated 26 h from now")
+
+
+def test_dumps_whose_folder_can_not_be_read_are_not_known(tmp_path):
+    (tmp_path / "kept").touch()
+    told = last_dump(Settings(data_dir=tmp_path, backup_dir=tmp_path / "kept"), 0.0)
+    assert told.status == CheckStatus.UNKNOWN
+    assert "can't be read" in told.detail
 
 
 def test_one_that_is_not_good_is_told_as_such(backup, folder):
