@@ -87,7 +87,9 @@ def migrate(
     chosen: Mapping[Kind, Path | None] | None = None,
     always_copy: bool = False,
     is_applied: bool = False,
+    despite_unknown: bool = False,
     progress: Progress = lambda done, total: None,
+    warn: Callable[[str], None] = lambda unknown: None,
     machine: Path = Path("/"),
 ) -> Migration:
     """Plan how the tree in `root` is taken over, and do so if `is_applied`.
@@ -104,7 +106,9 @@ def migrate(
         chosen: What to take of a kind, where there are several.
         always_copy: Whether to copy also where a rename would do.
         is_applied: Whether to do it; otherwise nothing is written.
+        despite_unknown: Whether to do it where root can't learn which containers there are.
         progress: Told how far the copies are.
+        warn: Told what could not be found out, before anything is moved.
         machine: The root of the machine, for its temporary folders and its jobs.
 
     Raises:
@@ -121,6 +125,7 @@ def migrate(
         tuple(also),
         chosen=chosen,
         always_copy=always_copy,
+        despite_unknown=despite_unknown,
         machine=machine,
     )
     if not is_applied:
@@ -129,6 +134,8 @@ def migrate(
         migration = planned()
         if migration.refusals:
             raise StorageError("nothing was moved: " + "; ".join(migration.refusals))
+        for unknown in migration.obstacles.unknown:
+            warn(unknown)
         settings = replace(settings, data_dir=base / DATA)
         try:
             return _done(migration, settings, network, progress)
@@ -146,6 +153,7 @@ def _planned(
     *,
     chosen: Mapping[Kind, Path | None] | None,
     always_copy: bool,
+    despite_unknown: bool,
     machine: Path,
 ) -> Migration:
     with _looking_at(root):
@@ -166,7 +174,8 @@ def _planned(
             )
         plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
         prices = read_old_prices(plan)
-        obstacles = in_use(tree.places) + installed(tree.places, machine)
+        obstacles = in_use(tree.places, despite_unknown=despite_unknown)
+        obstacles += installed(tree.places, machine)
     return Migration(plan, prices, translation, obstacles)
 
 
