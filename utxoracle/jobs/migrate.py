@@ -22,7 +22,7 @@ from utxoracle.jobs.migration.measure import is_allowed
 from utxoracle.jobs.migration.old_prices import OldPrices, read_old_prices
 from utxoracle.jobs.migration.old_rows import import_old_rows
 from utxoracle.jobs.migration.plan import Plan, make_plan
-from utxoracle.jobs.migration.secret_files import write_secrets
+from utxoracle.jobs.migration.secret_files import link_to_secrets, write_secrets
 from utxoracle.jobs.migration.transfer import NOTE, leave_note, make_folder, transfer
 from utxoracle.jobs.migration.tree import find_tree
 from utxoracle.settings import Settings, variable_of
@@ -173,6 +173,9 @@ def _planned(
                 "utxoracle/, that of a compose stack, or that of the price job"
             )
         plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
+        if translation.secrets and (link := link_to_secrets(base)):
+            refusal = f"{link} is a link, but passwords go below it: put a folder in its place"
+            plan = replace(plan, refusals=(*plan.refusals, refusal))
         prices = read_old_prices(plan)
         obstacles = in_use(tree.places, despite_unknown=despite_unknown)
         obstacles += installed(tree.places, machine)
@@ -260,13 +263,13 @@ def _checked_base(base: Path, settings: Settings) -> Path:
 def _make_data_folder(path: Path) -> None:
     if path.is_dir():
         return
+    owner = None
+    with suppress(KeyError):
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(USER)
+            owner = (account.pw_uid, account.pw_gid)
     try:
-        make_folder(path)
-        path.chmod(0o750)
-        with suppress(KeyError):
-            if os.geteuid() == 0:
-                account = pwd.getpwnam(USER)
-                os.chown(path, account.pw_uid, account.pw_gid)
+        make_folder(path, mode=0o750, owner=owner)
     except OSError as error:
         raise StorageError(
             f"can't make the folder {path}: {error.strerror}; check the one that it is in"
