@@ -209,6 +209,10 @@ def _as_text(migration: "Migration") -> Iterator[str]:
     yield "Or for utxoracle.env, without NixOS:"
     yield migration.translation.env.rstrip()
     yield ""
+    if commands := migration.translation.commands:
+        yield "For the alerts, as root, once it is done:"
+        yield from (f"  {command}" for command in commands)
+        yield ""
     if done:
         yield "Done. Check it with utxoracle doctor; then this packs up what is left of the old:"
         yield f"  {archive_command(plan)}"
@@ -286,6 +290,7 @@ def _as_json(migration: "Migration") -> dict[str, Any]:
         "changes": [*CHANGES, *migration.translation.remarks],
         "nix": migration.translation.nix,
         "env": migration.translation.env,
+        "commands": migration.translation.commands,
         "secrets": [str(path) for path in done.secrets] if done else [],
         "archive": archive_command(plan) if done else None,
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError, UsageError
-from utxoracle.jobs.migration.compose import Translation, translate
+from utxoracle.jobs.migration.compose import USER, Translation, translate
 from utxoracle.jobs.migration.in_use import Obstacles, in_use
 from utxoracle.jobs.migration.installed import installed
 from utxoracle.jobs.migration.journal import Journal
@@ -30,9 +30,6 @@ from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted
 
 if TYPE_CHECKING:
     from utxoracle.store.predecessor import Imported
-
-USER = "utxoracle"
-"""Who a data folder belongs to that is made here, where there is such an account."""
 
 Progress = Callable[[int, int], None]
 """Is told how many bytes were copied and read back, and of how many: each counts twice."""
@@ -266,6 +263,7 @@ def _make_data_folder(path: Path) -> None:
     owner = None
     with suppress(KeyError):
         if os.geteuid() == 0:
+            # Whose a data folder is that is made here, where there is such an account.
             account = pwd.getpwnam(USER)
             owner = (account.pw_uid, account.pw_gid)
     try:

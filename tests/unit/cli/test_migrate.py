@@ -13,7 +13,7 @@ import pytest
 
 from tests.appliance import DISTURBED, SECONDS
 from tests.containers import without_containers
-from tests.old_tree import SECRETS, apps, content_of, mysql_folder
+from tests.old_tree import SECRETS, WEBHOOK, apps, content_of, mysql_folder
 
 REGTEST = {"UTXORACLE_NETWORK": "regtest"}
 
@@ -96,6 +96,20 @@ def test_it_is_done_and_the_command_that_archives_the_old_tree_is_printed(utxora
     assert again.returncode == 0, again.stderr
     assert "nothing is left there to be taken over" in again.stdout
     assert "imported 0 new, 0 changed, 8 were there already" in again.stdout
+
+
+def test_what_the_alerts_need_is_put_there_by_the_command_that_is_printed(utxoracle, old, tmp_path):
+    done = utxoracle("migrate", "--from", "old", "--to", "new", "--apply", **REGTEST)
+    lines = done.stdout.splitlines()
+    (setting,) = [line for line in lines if line.startswith("UTXORACLE_ALERT_URL_FILE=")]
+    command = lines[lines.index("For the alerts, as root, once it is done:") + 1]
+    # There may be no such user.
+    command = command.replace("-o utxoracle -g utxoracle", f"-o {os.getuid()} -g {os.getgid()}")
+    command = command.replace("/etc/", f"{tmp_path}/etc/")
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    file = Path(f"{tmp_path}{setting.partition('=')[2]}")
+    assert file.read_text() == WEBHOOK
+    assert file.stat().st_mode & 0o777 == 0o400
 
 
 @pytest.mark.parametrize("options", [["--json"], ["--apply", "--verbose"]])
