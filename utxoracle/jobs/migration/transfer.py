@@ -32,6 +32,7 @@ def transfer(step: Step, journal: Journal, tell: Tell) -> None:
     try:
         make_folder(step.target.parent)
         if step.how is How.RENAME:
+            _check_place(step.found.path.parent)
             _rename(step.found.path, step.target)
         elif step.how is How.COPY:
             _copy(step, journal, tell)
@@ -56,6 +57,15 @@ def _copy(step: Step, journal: Journal, tell: Tell) -> None:
             f"{source} changed while it was copied: stop what uses it, then run it again to go on"
         )
     _rename(step.unfinished, step.target)
+
+
+def _check_place(folder: Path) -> None:
+    """Check that a folder is still where it was found, and not behind a link by now."""
+    # Whoever owns one above it could lead root to any other folder of the machine.
+    if folder.resolve() != folder:
+        raise StorageError(
+            f"{folder} leads to {folder.resolve()} by now: see who changed that, then run it again"
+        )
 
 
 def _rename(source: Path, target: Path) -> None:

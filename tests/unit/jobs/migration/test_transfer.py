@@ -41,6 +41,17 @@ def test_a_rename_keeps_the_very_files(tmp_path):
     assert not source.exists()
 
 
+def test_a_link_that_takes_the_place_of_a_folder_above_leads_to_no_other(tmp_path):
+    source = mysql_folder(tmp_path / "old" / "data" / "mysql")
+    other = mysql_folder(tmp_path / "lib" / "mysql")
+    step = step_of(source, tmp_path / "new" / "mysql", How.RENAME)
+    source.parent.rename(tmp_path / "old" / "moved")
+    source.parent.symlink_to(other.parent)
+    with pytest.raises(StorageError, match=f"{source.parent} leads to {other.parent} by now: see"):
+        transferred(step, tmp_path / "new")
+    assert other.exists()
+
+
 def test_a_copy_across_disks_leaves_the_old_as_it_is(tmp_path, other_disk):
     source = mysql_folder(tmp_path / "mysql")
     before = content_of(source)
