@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tests import old_tree
+from tests.containers import without_containers
 from utxoracle.cli.program import COMMANDS, cli
 from utxoracle.errors import UtxoracleError
 from utxoracle.settings import Settings
@@ -107,7 +108,9 @@ def test_every_example_runs(page, tmp_path):
     """Where an example names a node or a mempool stack, a simulated chain stands in for it."""
     old_tree.apps(tmp_path / "old")
     (tmp_path / "new").mkdir()
-    write_podman(tmp_path)
+    # A real one is dumped elsewhere.
+    dump = "-- MariaDB dump\nCREATE TABLE `a` (id INT);\n-- Dump completed on today"
+    path = without_containers(tmp_path / "programs", f"echo '{dump}'")
     chain = SimulatedChain(SimulationOptions.parse("days=2,transactions=30"))
     cookie = tmp_path / "cookie"
     cookie.write_text("user:password")
@@ -120,15 +123,7 @@ def test_every_example_runs(page, tmp_path):
             line += " --port 0" if serves(line) else ""
             for stood_for in PLACES:
                 line = line.replace(stood_for, place)
-            run_example(line, tmp_path)
-
-
-def write_podman(folder: Path) -> None:
-    """Put a `podman` there that says what mariadb-dump does; a real one is dumped elsewhere."""
-    program = folder / "podman"
-    dump = "-- MariaDB dump\nCREATE TABLE `a` (id INT);\n-- Dump completed on today"
-    program.write_text(f"#!/bin/sh\necho '{dump}'\n")
-    program.chmod(0o755)
+            run_example(line, tmp_path, path)
 
 
 def serves(line: str) -> bool:
@@ -136,13 +131,13 @@ def serves(line: str) -> bool:
     return "--serve" in line or line.startswith("utxoracle serve")
 
 
-def run_example(line: str, folder: Path) -> None:
+def run_example(line: str, folder: Path, path: str) -> None:
     command = [sys.executable, "-m", *shlex.split(line)]
     environment = os.environ | {
         "UTXORACLE_NETWORK": "regtest",
         "XDG_DATA_HOME": str(folder / "share"),
         "XDG_STATE_HOME": str(folder / "state"),
-        "PATH": f"{folder}:{os.environ['PATH']}",
+        "PATH": path,
     }
     # Nothing is set up here as a service would be.
     expected = {0, 1} if line.startswith("utxoracle doctor") else {0}

@@ -13,6 +13,7 @@ import pytest
 
 from tests import old_tree
 from tests.appliance import Appliance, simulated_node
+from tests.containers import without_containers
 from tests.error_texts import HOLE, error_texts, letters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +105,7 @@ def test_every_command_block_runs(machine):
             ["bash", "-c", lines],
             cwd=machine,
             env={
-                "PATH": f"{machine}/bin:{os.environ['PATH']}",
+                "PATH": without_containers(machine / "bin"),
                 "HOME": str(machine),
                 "TMPDIR": str(machine),
                 "UTXORACLE_NETWORK": "regtest",

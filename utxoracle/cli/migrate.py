@@ -78,6 +78,11 @@ def _chosen(
     f"{', '.join(_FOLDERS)}.",
 )
 @click.option("--copy", "always_copy", is_flag=True, help="Copy where a rename would do, too.")
+@click.option(
+    "--despite-unknown",
+    is_flag=True,
+    help="As root, go on where podman or docker does not tell which containers there are.",
+)
 @click.option("--apply", "is_applied", is_flag=True, help="Do it; without this, nothing is done.")
 @json_option
 @data_dir_option
@@ -90,6 +95,7 @@ def migrate_command(
     also: tuple[Path, ...],
     chosen: dict[Kind, Path | None],
     always_copy: bool,
+    despite_unknown: bool,
     is_applied: bool,
     as_json: bool,
     data_dir: Path | None,
@@ -122,7 +128,9 @@ def migrate_command(
             chosen=chosen,
             always_copy=always_copy,
             is_applied=is_applied,
+            despite_unknown=despite_unknown,
             progress=progress,
+            warn=_warn_of_unknown,
         )
     if migration.done:
         for remark in migration.done.remarks:
@@ -130,14 +138,18 @@ def migrate_command(
     else:
         for refusal in migration.refusals:
             warn(_printable(f"in the way: {refusal}"))
-    for unknown in migration.obstacles.unknown:
-        warn(f"not known: {unknown}")
+        for unknown in migration.obstacles.unknown:
+            _warn_of_unknown(unknown)
     data = migration.plan.base / DATA
     if settings.data_dir and settings.data_dir.resolve() != data:
         name = variable_of("data_dir")
         warn(f"rows go to {data}, not to {settings.data_dir}: set {name} to the first afterwards")
     told = json.dumps(_as_json(migration)) if as_json else "\n".join(_as_text(migration))
     say(_printable(told))
+
+
+def _warn_of_unknown(unknown: str) -> None:
+    warn(_printable(f"not known: {unknown}"))
 
 
 def _progress(is_applied: bool) -> AbstractContextManager[Callable[[int, int], None]]:
@@ -197,6 +209,10 @@ def _as_text(migration: "Migration") -> Iterator[str]:
     yield "Or for utxoracle.env, without NixOS:"
     yield migration.translation.env.rstrip()
     yield ""
+    if commands := migration.translation.commands:
+        yield "For the alerts, as root, once it is done:"
+        yield from (f"  {command}" for command in commands)
+        yield ""
     if done:
         yield "Done. Check it with utxoracle doctor; then this packs up what is left of the old:"
         yield f"  {archive_command(plan)}"
@@ -274,6 +290,7 @@ def _as_json(migration: "Migration") -> dict[str, Any]:
         "changes": [*CHANGES, *migration.translation.remarks],
         "nix": migration.translation.nix,
         "env": migration.translation.env,
+        "commands": migration.translation.commands,
         "secrets": [str(path) for path in done.secrets] if done else [],
         "archive": archive_command(plan) if done else None,
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError, UsageError
-from utxoracle.jobs.migration.compose import Translation, translate
+from utxoracle.jobs.migration.compose import USER, Translation, translate
 from utxoracle.jobs.migration.in_use import Obstacles, in_use
 from utxoracle.jobs.migration.installed import installed
 from utxoracle.jobs.migration.journal import Journal
@@ -22,7 +22,7 @@ from utxoracle.jobs.migration.measure import is_allowed
 from utxoracle.jobs.migration.old_prices import OldPrices, read_old_prices
 from utxoracle.jobs.migration.old_rows import import_old_rows
 from utxoracle.jobs.migration.plan import Plan, make_plan
-from utxoracle.jobs.migration.secret_files import write_secrets
+from utxoracle.jobs.migration.secret_files import link_to_secrets, write_secrets
 from utxoracle.jobs.migration.transfer import NOTE, leave_note, make_folder, transfer
 from utxoracle.jobs.migration.tree import find_tree
 from utxoracle.settings import Settings, variable_of
@@ -30,9 +30,6 @@ from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted
 
 if TYPE_CHECKING:
     from utxoracle.store.predecessor import Imported
-
-USER = "utxoracle"
-"""Who a data folder belongs to that is made here, where there is such an account."""
 
 Progress = Callable[[int, int], None]
 """Is told how many bytes were copied and read back, and of how many: each counts twice."""
@@ -87,7 +84,9 @@ def migrate(
     chosen: Mapping[Kind, Path | None] | None = None,
     always_copy: bool = False,
     is_applied: bool = False,
+    despite_unknown: bool = False,
     progress: Progress = lambda done, total: None,
+    warn: Callable[[str], None] = lambda unknown: None,
     machine: Path = Path("/"),
 ) -> Migration:
     """Plan how the tree in `root` is taken over, and do so if `is_applied`.
@@ -104,7 +103,9 @@ def migrate(
         chosen: What to take of a kind, where there are several.
         always_copy: Whether to copy also where a rename would do.
         is_applied: Whether to do it; otherwise nothing is written.
+        despite_unknown: Whether to do it where root can't learn which containers there are.
         progress: Told how far the copies are.
+        warn: Told what could not be found out, before anything is moved.
         machine: The root of the machine, for its temporary folders and its jobs.
 
     Raises:
@@ -121,6 +122,7 @@ def migrate(
         tuple(also),
         chosen=chosen,
         always_copy=always_copy,
+        despite_unknown=despite_unknown,
         machine=machine,
     )
     if not is_applied:
@@ -129,6 +131,8 @@ def migrate(
         migration = planned()
         if migration.refusals:
             raise StorageError("nothing was moved: " + "; ".join(migration.refusals))
+        for unknown in migration.obstacles.unknown:
+            warn(unknown)
         settings = replace(settings, data_dir=base / DATA)
         try:
             return _done(migration, settings, network, progress)
@@ -146,6 +150,7 @@ def _planned(
     *,
     chosen: Mapping[Kind, Path | None] | None,
     always_copy: bool,
+    despite_unknown: bool,
     machine: Path,
 ) -> Migration:
     with _looking_at(root):
@@ -165,8 +170,12 @@ def _planned(
                 "utxoracle/, that of a compose stack, or that of the price job"
             )
         plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
+        if translation.secrets and (link := link_to_secrets(base)):
+            refusal = f"{link} is a link, but passwords go below it: put a folder in its place"
+            plan = replace(plan, refusals=(*plan.refusals, refusal))
         prices = read_old_prices(plan)
-        obstacles = in_use(tree.places) + installed(tree.places, machine)
+        obstacles = in_use(tree.places, despite_unknown=despite_unknown)
+        obstacles += installed(tree.places, machine)
     return Migration(plan, prices, translation, obstacles)
 
 
@@ -251,13 +260,14 @@ def _checked_base(base: Path, settings: Settings) -> Path:
 def _make_data_folder(path: Path) -> None:
     if path.is_dir():
         return
+    owner = None
+    with suppress(KeyError):
+        if os.geteuid() == 0:
+            # Whose a data folder is that is made here, where there is such an account.
+            account = pwd.getpwnam(USER)
+            owner = (account.pw_uid, account.pw_gid)
     try:
-        make_folder(path)
-        path.chmod(0o750)
-        with suppress(KeyError):
-            if os.geteuid() == 0:
-                account = pwd.getpwnam(USER)
-                os.chown(path, account.pw_uid, account.pw_gid)
+        make_folder(path, mode=0o750, owner=owner)
     except OSError as error:
         raise StorageError(
             f"can't make the folder {path}: {error.strerror}; check the one that it is in"

@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.appliance import DISTURBED, SECONDS
-from tests.old_tree import SECRETS, apps, content_of, mysql_folder
+from tests.containers import without_containers
+from tests.old_tree import SECRETS, WEBHOOK, apps, content_of, mysql_folder
 
 REGTEST = {"UTXORACLE_NETWORK": "regtest"}
+
+
+@pytest.fixture(autouse=True)
+def no_containers(monkeypatch, tmp_path_factory) -> Path:
+    """The folder of a podman and a docker that know of no container."""
+    folder = tmp_path_factory.mktemp("programs")
+    monkeypatch.setenv("PATH", without_containers(folder))
+    return folder
 
 
 @pytest.fixture
@@ -89,6 +98,20 @@ def test_it_is_done_and_the_command_that_archives_the_old_tree_is_printed(utxora
     assert "imported 0 new, 0 changed, 8 were there already" in again.stdout
 
 
+def test_what_the_alerts_need_is_put_there_by_the_command_that_is_printed(utxoracle, old, tmp_path):
+    done = utxoracle("migrate", "--from", "old", "--to", "new", "--apply", **REGTEST)
+    lines = done.stdout.splitlines()
+    (setting,) = [line for line in lines if line.startswith("UTXORACLE_ALERT_URL_FILE=")]
+    command = lines[lines.index("For the alerts, as root, once it is done:") + 1]
+    # There may be no such user.
+    command = command.replace("-o utxoracle -g utxoracle", f"-o {os.getuid()} -g {os.getgid()}")
+    command = command.replace("/etc/", f"{tmp_path}/etc/")
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    file = Path(f"{tmp_path}{setting.partition('=')[2]}")
+    assert file.read_text() == WEBHOOK
+    assert file.stat().st_mode & 0o777 == 0o400
+
+
 @pytest.mark.parametrize("options", [["--json"], ["--apply", "--verbose"]])
 def test_no_password_is_shown(utxoracle, old, options):
     done = utxoracle("migrate", "--from", "old", "--to", "new", *options, **REGTEST)
@@ -133,6 +156,40 @@ def test_what_is_in_the_way_is_a_warning_at_first_and_then_a_refusal(utxoracle, 
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith(f"utxoracle: nothing was moved: {message}")
     assert content_of(tmp_path) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others are only warned")
+def test_root_moves_nothing_where_docker_is_silent_unless_that_is_consented_to(
+    utxoracle, old, tmp_path, no_containers
+):
+    (no_containers / "docker").write_text("#!/bin/sh\nexit 1\n")
+    silent = "docker doesn't tell which containers there are: see docker ps --all"
+    arguments = ("migrate", "--from", "old", "--to", "new", "--apply")
+    dry = utxoracle(*arguments[:-1], **REGTEST)
+    assert f"utxoracle: warning: in the way: {silent}, or consent" in dry.stderr
+    before = content_of(tmp_path)
+    done = utxoracle(*arguments, **REGTEST)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        f"utxoracle: nothing was moved: {silent}, or consent with --despite-unknown\n"
+    )
+    assert content_of(tmp_path) == before
+    done = utxoracle(*arguments, "--despite-unknown", **REGTEST)
+    assert done.returncode == 0, done.stderr
+    assert f"utxoracle: warning: not known: {silent}" in done.stderr.splitlines()
+    assert not (old / "mempool-stack" / "data" / "mysql").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's consent is asked for")
+def test_what_could_not_be_found_out_is_told_before_anything_moves(old, tmp_path, no_containers):
+    (no_containers / "docker").write_text("#!/bin/sh\nexit 1\n")
+    arguments = ("--from", str(old), "--to", str(tmp_path / "new"), "--apply", "--despite-unknown")
+    before = content_of(old)
+    with disturbed("kill", "open moved-by-utxoracle.txt", *arguments) as process:
+        _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == -signal.SIGKILL
+    assert "warning: not known: docker doesn't tell which containers there are" in errors
+    assert content_of(old) == before
 
 
 def test_the_target_is_told_from_the_data_folder(utxoracle, old, tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers import without_containers
 from utxoracle.settings import Settings
 from utxoracle.sources.factory import open_source
 
@@ -41,6 +42,7 @@ def base(tmp_path) -> Path:
 
 
 @pytest.fixture
-def plain_path(monkeypatch):
-    """Find only the system's own programs: to ask a docker for its containers takes time."""
+def plain_path(monkeypatch, tmp_path_factory):
+    """Find only the system's own programs, and no container whatever this machine runs."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PATH", without_containers(tmp_path_factory.mktemp("programs")))

@@ -125,6 +125,20 @@ def test_another_password_that_is_there_stops_nothing(tmp_path, machine, base):
     assert (base / "mempool" / "data" / "mysql" / "ibdata1").exists()
 
 
+def test_a_link_on_the_way_to_the_passwords_is_refused_before_anything_moves(
+    tmp_path, machine, base
+):
+    root = stack(tmp_path / "mempool-stack")
+    (tmp_path / "elsewhere").mkdir()
+    (base / "mempool").symlink_to(tmp_path / "elsewhere")
+    before = content_of(tmp_path)
+    refusal = f"{base}/mempool is a link, but passwords go below it: put a folder in its place"
+    assert refusal in planned(root, base, machine).refusals
+    with pytest.raises(StorageError, match=f"nothing was moved: .*{base}/mempool is a link"):
+        applied(root, base, machine)
+    assert content_of(tmp_path) == before
+
+
 def test_a_disk_without_room_for_the_note_is_one_line_and_gone_on_from(tmp_path, machine):
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", f"size={120 * MB}", "tmpfs") as base:
         root = price_job(base / "apps" / "utxoracle").parent

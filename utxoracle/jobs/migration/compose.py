@@ -1,6 +1,7 @@
 """The settings of the old compose file and .env, as options of the NixOS module."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from utxoracle.jobs.migration.old_names import (
     NODE_COOKIE,
     NODE_HOST,
     NODE_PASSWORD,
+    OF_UTXORACLE,
     SOURCE,
     WEB_PORT,
     Nothing,
@@ -27,6 +29,12 @@ from utxoracle.jobs.migration.old_names import (
 from utxoracle.jobs.migration.old_settings import NotUnderstood, Port, Role, Setting, read_env
 from utxoracle.jobs.migration.secret_files import FOLDER, Secret
 from utxoracle.settings import HIGHEST_PORT
+
+USER = "utxoracle"
+"""Who the services run as."""
+
+_CONFIG = Path("/etc/utxoracle")
+"""On the root disk: that the other one is gone is one of the alerts."""
 
 COMPOSE_SUFFIXES = (".yml", ".yaml")
 
@@ -76,6 +84,7 @@ class Translation:
         remarks: What to know, one line each, nothing secret: names that never had an effect, what
             changes, what isn't understood.
         secrets: What must not stand there, to be written by `write_secrets`.
+        commands: What puts those that utxoracle itself reads where its user can.
         databases: Files that the old settings name as the predecessor's databases.
     """
 
@@ -83,6 +92,7 @@ class Translation:
     env: str
     remarks: list[str]
     secrets: list[Secret]
+    commands: list[str]
     databases: list[Path]
 
 
@@ -131,6 +141,7 @@ class _Translating:
         self.used: set[str] = set()
         self._base = base
         self._secrets: dict[str, bytes] = {}
+        self._commands: dict[str, None] = {}
         self._databases: dict[Path, None] = {}
         self._said_at: dict[OptionPath, str] = {}
         self._unknown: dict[str, None] = {}
@@ -168,6 +179,7 @@ class _Translating:
             env_lines(self.options, self._base / DATA),
             [*dict.fromkeys(self.remarks), *CHANGES],
             [Secret(file, data) for file, data in self._secrets.items()],
+            [*self._commands],
             [*self._databases],
         )
 
@@ -215,6 +227,11 @@ class _Translating:
             )
         if rule.note:
             self._remark(setting.place, setting.name, rule.note)
+        if rule.path[0] == OF_UTXORACLE:
+            # Its user may not read what lies beside the passwords of others.
+            command = ["install", "-D", "-o", USER, "-g", USER, "-m", "400", str(file)]
+            file = _CONFIG / rule.file
+            self._commands[shlex.join([*command, str(file)])] = None
         self._set(rule.path, str(file), setting.place, is_other=rule.file in self._secrets)
         self._secrets[rule.file] = data
 

@@ -69,7 +69,7 @@ class Copier:
             _remove(target)
             target.mkdir()
         # What an earlier copy finished has the mode of its original, which may forbid to write.
-        target.chmod(stat.S_IRWXU)
+        _set_mode(target, stat.S_IRWXU)
         names = {path.name for path in source.iterdir()}
         for path in [*target.iterdir()]:
             if path.name not in names:
@@ -200,14 +200,23 @@ def _dress(path: Path, status: os.stat_result) -> None:
     if os.geteuid() == 0:
         os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
-        path.chmod(stat.S_IMODE(status.st_mode))
+        _set_mode(path, stat.S_IMODE(status.st_mode))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    # Never of what a link leads to that somebody has put in its place meanwhile.
+    handle = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    try:
+        Path(f"/proc/self/fd/{handle}").chmod(mode)
+    finally:
+        os.close(handle)
 
 
 def _remove(path: Path) -> None:
     """Remove what an earlier copy has left; never anything of the original."""
     if path.is_dir() and not path.is_symlink():
-        path.chmod(stat.S_IRWXU)
+        _set_mode(path, stat.S_IRWXU)
         for child in [*path.iterdir()]:
             _remove(child)
         path.rmdir()

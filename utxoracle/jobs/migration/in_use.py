@@ -52,8 +52,13 @@ class Obstacles:
         return Obstacles(self.found + other.found, self.unknown + other.unknown)
 
 
-def in_use(places: Collection[Path]) -> Obstacles:
-    """Return who uses files and folders, or what is below them."""
+def in_use(places: Collection[Path], *, despite_unknown: bool = False) -> Obstacles:
+    """Return who uses files and folders, or what is below them.
+
+    Args:
+        places: The files and folders.
+        despite_unknown: Whether podman or docker is not in the way where it gives root no answer.
+    """
     files = _files_of(places)
     processes, hidden = _processes(files)
     obstacles = Obstacles([_told(pid, what) for pid, what in processes.items()])
@@ -68,7 +73,7 @@ def in_use(places: Collection[Path]) -> Obstacles:
         advice = "" if os.geteuid() == 0 else ": run it as root to be sure"
         obstacles.unknown.append(f"processes that can't be looked into: {named}{others}{advice}")
     for program in filter(shutil.which, ("podman", "docker")):
-        obstacles += _containers(program, places)
+        obstacles += _containers(program, places, despite_unknown)
     return obstacles
 
 
@@ -194,15 +199,18 @@ def _how_to_stop(process: Path) -> str:
     return f"kill {process.name}"
 
 
-def _containers(program: str, places: Collection[Path]) -> Obstacles:
+def _containers(program: str, places: Collection[Path], despite_unknown: bool) -> Obstacles:
     """Return the containers that have a part of `places`, and run or would be started again."""
     try:
         names = _asked(program, "ps", "--all", "--quiet", "--no-trunc").split()
         containers = json.loads(_asked(program, "inspect", *names)) if names else []
     except (OSError, ValueError, subprocess.SubprocessError):
-        return Obstacles(
-            unknown=[f"{program} doesn't tell which containers there are: see {program} ps --all"]
-        )
+        silent = f"{program} doesn't tell which containers there are"
+        remedy = f"see {program} ps --all"
+        # Others may not be allowed to ask at all, and don't move what containers own.
+        if os.geteuid() == 0 and not despite_unknown:
+            return Obstacles([Obstacle(silent, f"{remedy}, or consent with --despite-unknown")])
+        return Obstacles(unknown=[f"{silent}: {remedy}"])
     found = []
     for container in containers:
         name = container["Name"].removeprefix("/")

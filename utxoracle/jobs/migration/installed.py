@@ -2,14 +2,19 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from utxoracle.jobs.migration.in_use import Obstacle, Obstacles
 from utxoracle.jobs.migration.measure import is_allowed
 
 _SCRIPTS = ("daily_analysis.py", "backup_duckdb.sh", "utxoracle_backup.sh", "api.main:app")
-"""What the predecessor's jobs are called."""
+"""What the predecessor's jobs are called; so may be others', wherever nothing else tells them."""
+
+_NAMED = "utxoracle"
+"""What a file with one of the predecessor's jobs says somewhere, in any case, or names a place."""
 
 _TABLES_OF_ROOT = ("etc/crontab", "etc/anacrontab")
 _SCHEDULES = (
@@ -36,20 +41,20 @@ def installed(places: Collection[Path], machine: Path = Path("/")) -> Obstacles:
         places: The folders of the old tree.
         machine: The root of the machine.
     """
-    runs = "|".join(map(re.escape, _SCRIPTS))
-    # Not what only begins as a place is called.
-    names = dict.fromkeys(path for place in places for path in (place, place.resolve()))
-    uses = "|".join([runs, *(rf"{re.escape(str(name))}(?![\w.-])" for name in names)])
+    rules = _Rules.about(places)
     obstacles = Obstacles()
     folders = [machine / name for name in (*_SCHEDULES, *_TABLES)]
     tables = [machine / name for name in _TABLES_OF_ROOT]
     for path in (*tables, *(path for one in folders for path in _files(one, "*"))):
         if not path.name.endswith(_NOT_RUN):
-            _judge_schedule(path, re.compile(uses), machine, obstacles)
-    for path in _unit_files(machine):
-        # Those of NixOS are generated, and ours name our folders, which may be the old ones.
-        is_generated = path.resolve().is_relative_to(_STORE)
-        _judge_unit(path, re.compile(runs if is_generated else uses), obstacles)
+            _judge_schedule(path, rules, machine, obstacles)
+    for unit, files in _units(machine, obstacles).items():
+        is_theirs = rules.are_theirs([unit, *(line for lines in files.values() for line in lines)])
+        for path, lines in files.items():
+            # Those of NixOS are generated, and ours name our folders, which may be the old ones.
+            names_places = not path.resolve().is_relative_to(_STORE)
+            if any(rules.uses(line, is_theirs, names_places) for line in lines):
+                obstacles.found.append(_unit_obstacle(path, unit))
     obstacles.unknown += [
         f"the jobs in {folder} can't be seen: run it as root to be sure"
         for folder in folders
@@ -58,9 +63,35 @@ def installed(places: Collection[Path], machine: Path = Path("/")) -> Obstacles:
     return obstacles
 
 
-def _judge_schedule(path: Path, uses: re.Pattern[str], machine: Path, obstacles: Obstacles) -> None:
+@dataclass(frozen=True)
+class _Rules:
+    """Tells lines that run the predecessor's jobs, or use its folders, from all others."""
+
+    jobs: re.Pattern[str]
+    places: re.Pattern[str]
+
+    @classmethod
+    def about(cls, places: Collection[Path]) -> "_Rules":
+        # Not what only begins as a place is called.
+        names = dict.fromkeys(path for place in places for path in (place, place.resolve()))
+        either = "|".join(rf"{re.escape(str(name))}(?![\w.-])" for name in names)
+        return cls(re.compile("|".join(map(re.escape, _SCRIPTS))), re.compile(either or r"(?!)"))
+
+    def are_theirs(self, lines: Iterable[str]) -> bool:
+        """Tell whether lines are the predecessor's, should a job among them be called so."""
+        return any(_NAMED in line.lower() or self.places.search(line) for line in lines)
+
+    def uses(self, line: str, is_theirs: bool, names_places: bool = True) -> bool:
+        """Tell whether a line runs a job of what is theirs, or names one of their places."""
+        return bool(
+            (is_theirs and self.jobs.search(line)) or (names_places and self.places.search(line))
+        )
+
+
+def _judge_schedule(path: Path, rules: _Rules, machine: Path, obstacles: Obstacles) -> None:
     lines = _lines(path, obstacles)
-    found = [number for number, line in lines if uses.search(line)]
+    is_theirs = rules.are_theirs([path.name, *(line for _, line in lines)])
+    found = [number for number, line in lines if rules.uses(line, is_theirs)]
     if not found:
         return
     which = f"line{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
@@ -77,10 +108,16 @@ def _judge_schedule(path: Path, uses: re.Pattern[str], machine: Path, obstacles:
     obstacles.found.append(Obstacle(f"cron still runs it: {path}, {which}", remedy))
 
 
-def _judge_unit(path: Path, uses: re.Pattern[str], obstacles: Obstacles) -> None:
-    if not any(uses.search(line) for _, line in _lines(path, obstacles)):
-        return
-    name = path.parent.name.removesuffix(".d") if path.suffix == ".conf" else path.name
+def _units(machine: Path, obstacles: Obstacles) -> dict[str, dict[Path, list[str]]]:
+    """Return the lines of each unit's files: what one leaves open, another of them may say."""
+    units: dict[str, dict[Path, list[str]]] = defaultdict(dict)
+    for path in _unit_files(machine):
+        unit = path.parent.name.removesuffix(".d") if path.suffix == ".conf" else path.name
+        units[unit][path] = [line for _, line in _lines(path, obstacles)]
+    return units
+
+
+def _unit_obstacle(path: Path, name: str) -> Obstacle:
     names = [name]
     if (timer := path.with_name(f"{Path(name).stem}.timer")).exists() and timer != path:
         names.insert(0, timer.name)
@@ -90,7 +127,7 @@ def _judge_unit(path: Path, uses: re.Pattern[str], obstacles: Obstacles) -> None
     remedy = f"systemctl {scope}disable --now {' '.join(names)} && rm {path}"
     if path.resolve().is_relative_to(_STORE):
         remedy = "remove it from the host's configuration"
-    obstacles.found.append(Obstacle(f"systemd still runs it: {path}", remedy))
+    return Obstacle(f"systemd still runs it: {path}", remedy)
 
 
 def _unit_files(machine: Path) -> Iterator[Path]:

@@ -40,8 +40,11 @@ class Journal:
         """Note that a copy begins, of a source that was changed last at `changed` (ns).
 
         Raises:
-            StorageError: It can't be written.
+            StorageError: It can't be written, or is a link.
         """
+        # Whoever owns its folder could lead root to any other file by it.
+        if self.path.is_symlink():
+            raise StorageError(f"{self.path} is a link: move it away")
         self._begun[str(target)] = (str(source), changed)
         rows = [
             {"target": target, "source": source, "changed": changed}

@@ -26,6 +26,7 @@ class Measured:
         largest: The file that takes most; None where there is none.
         unreadable: Files and folders that this user may not read.
         special: Sockets, pipes and devices.
+        links: Symbolic links.
     """
 
     allocated: int = 0
@@ -36,6 +37,7 @@ class Measured:
     largest: Path | None = None
     unreadable: list[Path] = field(default_factory=list)
     special: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)
 
 
 def measure(path: Path) -> Measured:
@@ -69,7 +71,9 @@ def measure(path: Path) -> Measured:
                 found.largest, most = one, status.st_blocks
             if not is_allowed(one, os.R_OK):
                 found.unreadable.append(one)
-        elif not stat.S_ISLNK(status.st_mode):
+        elif stat.S_ISLNK(status.st_mode):
+            found.links.append(one)
+        else:
             found.special.append(one)
     return found
 

@@ -65,7 +65,10 @@ NODE_PASSWORD: OptionPath = ("bitcoin", "rpc", "passwordFile")
 NODE_COOKIE: OptionPath = ("bitcoin", "rpc", "cookieFile")
 BACKEND_PORT: OptionPath = ("mempool", "backend", "port")
 WEB_PORT: OptionPath = ("mempool", "web", "port")
-SOURCE: OptionPath = ("settings", "UTXORACLE_SOURCE")
+OF_UTXORACLE = "settings"
+"""What the paths of its own settings begin with."""
+
+SOURCE: OptionPath = (OF_UTXORACLE, "UTXORACLE_SOURCE")
 
 DATABASE_PATHS = ("DUCKDB_PATH", "DUCKDB_BACKUP_PATH", "UTXORACLE_DB_PATH")
 """What named the predecessor's databases."""
@@ -84,8 +87,8 @@ _DATABASE_NAME = Option(("mempool", "settings", "DATABASE_DATABASE"))
 _DATABASE_USER = Option(("mempool", "settings", "DATABASE_USERNAME"))
 _LOOSER = "had no effect where it was looser than {}, and has from now on"
 _ALERT_FILE = (
-    "goes to a file on the disk whose absence is one of the alerts: move it to the root disk, "
-    "readable for the user utxoracle"
+    "goes to a file that only root can read, on the disk whose absence is one of the alerts: the "
+    "command below puts it where the user utxoracle can"
 )
 _ALERT_TIMEOUT = Option(("settings", "UTXORACLE_ALERT_TIMEOUT"), ValueType.NUMBER)
 _ALERT_SEVERITY = Nothing("is not taken: each condition alerts once, and when it clears")

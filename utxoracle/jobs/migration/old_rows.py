@@ -3,9 +3,10 @@
 import fcntl
 import os
 import re
+import stat
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -65,12 +66,14 @@ class OldRows:
         remarks: What to know about the file, one line each.
         refused: Number of rows that can't be imported; the remarks say why.
         is_ours: Whether it is a database of this program instead.
+        has_table: Whether it has the predecessor's table of prices, be that empty.
     """
 
     rows: "list[PredecessorRow]"
     remarks: list[str]
     refused: int = 0
     is_ours: bool = False
+    has_table: bool = False
 
 
 def old_databases(places: Iterable[Path]) -> list[Path]:
@@ -84,21 +87,19 @@ def old_databases(places: Iterable[Path]) -> list[Path]:
     """
     found: dict[tuple[int, int], Path] = {}
     for place in places:
-        for path in _databases_at(place):
-            status = path.stat()
-            found.setdefault((status.st_dev, status.st_ino), path)
+        for path in [place, *called_as_databases(place)]:
+            # Each by itself: one that can't be looked at must hide no other.
+            with suppress(OSError):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode):
+                    found.setdefault((status.st_dev, status.st_ino), path)
     return [*found.values()]
 
 
-def _databases_at(place: Path) -> list[Path]:
+def called_as_databases(folder: Path) -> list[Path]:
+    """Return what is called so in a folder, whatever it is; nothing where that can't be read."""
     try:
-        if place.is_file():
-            return [place]
-        return [
-            path
-            for path in sorted(place.iterdir())
-            if _NAME.fullmatch(path.name) and path.is_file()
-        ]
+        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     except OSError:
         return []
 
@@ -253,7 +254,8 @@ def _read_table(connection: "Connection", origin: str, remarks: list[str]) -> Ol
         remarks.append(f"{path}: {len(more):,} more rows are not imported for such reasons")
     if not found:
         remarks.append(f"{path}: its table {_TABLE} is empty")
-    return OldRows([*rows.values()], remarks + _mocks(path, [*rows.values()]), len(reasons))
+    remarks += _mocks(path, [*rows.values()])
+    return OldRows([*rows.values()], remarks, len(reasons), has_table=True)
 
 
 def _row(texts: Mapping[str, str | None], origin: str) -> "PredecessorRow":

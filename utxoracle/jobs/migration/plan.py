@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from utxoracle.jobs.migration import links
 from utxoracle.jobs.migration.journal import Journal
 from utxoracle.jobs.migration.kinds import Kind, has_mempool_index
 from utxoracle.jobs.migration.layout import TARGETS
@@ -166,7 +167,7 @@ def _step(found: Found, tree: OldTree, base: Path, journal: Journal, always_copy
     else:
         how = How.COPY
     step = Step(found, target, how, measured, ())
-    return replace(step, remarks=tuple(_remarks(step)))
+    return replace(step, remarks=(*_remarks(step), *_left_behind(step, tree)))
 
 
 def _remarks(step: Step) -> Iterator[str]:
@@ -201,10 +202,20 @@ def _remarks(step: Step) -> Iterator[str]:
     if how is How.COPY and measured.special:
         names = ", ".join(path.name for path in measured.special)
         yield f"not copied, since nothing is in it: {names} (sockets and the like)"
-    if how is How.RENAME and found.name.is_symlink():
-        yield f"{found.name} is a link to it, and leads nowhere then"
     if how in (How.RENAME, How.STAY) and step.unfinished.exists():
         yield f"{step.unfinished} is left of a copy that was interrupted: remove it afterwards"
+
+
+def _left_behind(step: Step, tree: OldTree) -> Iterator[str]:
+    """Yield which links will lead nowhere once it is done, or once the old tree is archived."""
+    name = step.found.name
+    if step.how is How.RENAME and name.is_symlink():
+        yield f"{name} is a link to it, at {step.found.path}, and leads nowhere then"
+    taken = step.measured.links if step.how in (How.RENAME, How.COPY) else []
+    if into := links.leading_into(taken, (tree.root, *tree.places)):
+        yield (
+            f"{links.told(into)}, in the old tree: it leads nowhere once that is moved or archived"
+        )
 
 
 def _refusals(step: Step, journal: Journal) -> Iterator[str]:
@@ -221,6 +232,11 @@ def _refusals(step: Step, journal: Journal) -> Iterator[str]:
         return
     if step.how is How.STAY:
         return
+    if out := links.leading_out(step.measured.links, source):
+        yield (
+            f"{links.told(out)}, out of {source}, and would lead elsewhere from {target}: put "
+            "what it leads to in its place, or make it absolute" + _or_leave_out(step)
+        )
     if target.is_relative_to(source) or source.is_relative_to(target):
         yield (
             f"{source} can't become {target}, one of which is within the other: choose another "

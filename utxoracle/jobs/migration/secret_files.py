@@ -1,6 +1,7 @@
 """Passwords in files of their own."""
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,23 +40,46 @@ def write_secrets(base: Path, secrets: Iterable[Secret], remarks: list[str]) -> 
     if not wanted:
         return []
     try:
-        # Whoever owns the base folder could lead root to any other by it.
-        if folder.is_symlink():
-            raise StorageError(f"{folder} is a link: put a folder in its place")
+        if link := link_to_secrets(base):
+            raise StorageError(f"{link} is a link: put a folder in its place")
         folder.mkdir(0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        _make_private(folder)
         missing = [path for path in wanted if not os.path.lexists(path)]
         for path in missing:
             write_atomically(path, wanted[path], mode=0o600)
         for path, data in wanted.items():
-            # A link could lead a look, and a change of rights, anywhere.
-            if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
+            if not _is_kept_private(path, data):
                 remarks.append(f"{path} differs from the old setting, and is kept: compare them")
-            else:
-                path.chmod(0o600)
     except OSError as error:
         raise StorageError(
             f"can't write {error.filename or folder}: {error.strerror}; check the folder, its "
             "owner and its disk"
         ) from None
     return missing
+
+
+def link_to_secrets(base: Path) -> Path | None:
+    """Return what on the way from `base` to the passwords is a link; None if nothing is."""
+    # Whoever owns the base folder could lead root to any other by it.
+    way = [base / FOLDER, *(base / above for above in FOLDER.parents[:-1])]
+    return next((path for path in reversed(way) if path.is_symlink()), None)
+
+
+def _make_private(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(handle, 0o700)
+    finally:
+        os.close(handle)
+
+
+def _is_kept_private(path: Path, data: bytes) -> bool:
+    """Take the rights of others from a file that holds `data`; return whether it does."""
+    # A link could lead a look, and a change of rights, anywhere; a pipe would hold both up.
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return False
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if file.read() != data:
+            return False
+        os.fchmod(file.fileno(), 0o600)
+    return True

@@ -32,6 +32,7 @@ def transfer(step: Step, journal: Journal, tell: Tell) -> None:
     try:
         make_folder(step.target.parent)
         if step.how is How.RENAME:
+            _check_place(step.found.path.parent)
             _rename(step.found.path, step.target)
         elif step.how is How.COPY:
             _copy(step, journal, tell)
@@ -58,6 +59,15 @@ def _copy(step: Step, journal: Journal, tell: Tell) -> None:
     _rename(step.unfinished, step.target)
 
 
+def _check_place(folder: Path) -> None:
+    """Check that a folder is still where it was found, and not behind a link by now."""
+    # Whoever owns one above it could lead root to any other folder of the machine.
+    if folder.resolve() != folder:
+        raise StorageError(
+            f"{folder} leads to {folder.resolve()} by now: see who changed that, then run it again"
+        )
+
+
 def _rename(source: Path, target: Path) -> None:
     # An empty folder that is there gives way; anything else would have been refused before.
     source.rename(target)
@@ -65,17 +75,39 @@ def _rename(source: Path, target: Path) -> None:
     sync_folder(source.parent)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those that it is in, each of the same owner as the one above it."""
+def make_folder(
+    folder: Path, *, mode: int | None = None, owner: tuple[int, int] | None = None
+) -> None:
+    """Make a folder and those that it is in, each of the same owner as the one above it.
+
+    Args:
+        folder: The folder; nothing is done if it is there.
+        mode: Of the folder itself, if not the usual one.
+        owner: The same, as user and group.
+    """
     if folder.is_dir():
         return
     parent = existing_parent(folder)
-    for part in folder.relative_to(parent).parts:
-        owner = parent.stat()
-        parent /= part
-        parent.mkdir(_FOLDER_MODE)
-        if os.geteuid() == 0:
-            os.chown(parent, owner.st_uid, owner.st_gid)
+    handles = [os.open(parent, os.O_PATH | os.O_DIRECTORY)]
+    try:
+        for part in folder.relative_to(parent).parts:
+            handles.append(_made_in(handles[-1], part))
+            if os.geteuid() == 0:
+                above = os.fstat(handles[-2])
+                os.fchown(handles[-1], above.st_uid, above.st_gid)
+        if mode is not None:
+            os.fchmod(handles[-1], mode)
+        if owner:
+            os.fchown(handles[-1], *owner)
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _made_in(parent: int, name: str) -> int:
+    os.mkdir(name, _FOLDER_MODE, dir_fd=parent)
+    # Whoever owns the one above could put a link in its place meanwhile.
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
 
 
 def leave_note(root: Path, steps: Iterable[Step]) -> None:

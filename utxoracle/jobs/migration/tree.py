@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from utxoracle.errors import UsageError
+from utxoracle.jobs.migration.databases import find_databases
 from utxoracle.jobs.migration.kinds import Kind, kind_of
 from utxoracle.jobs.migration.measure import is_allowed
 from utxoracle.jobs.migration.old_rows import old_databases
@@ -23,14 +24,12 @@ _COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose
 _SETTINGS = (".env", *_COMPOSE)
 _SETTINGS_SUFFIXES = (".env", ".yml", ".yaml")
 
-_TEMPORARY = ("tmp", "var/tmp", "tmp/systemd-private-*/tmp", "var/tmp/systemd-private-*/tmp")
-"""Below the root of the machine: where the predecessor's fallback database may be."""
-
 _LEVELS = 2
 """Folders below the one that was named in which the right one is looked for."""
 
 TRANSLATED = "its settings are translated"
 UNREAD = "nothing here reads it"
+ELSEWHERE = "behind a link that leads out of the old tree"
 UNSEEN = "not looked into, or not to its end: name with --from or --also what is to be taken of it"
 
 
@@ -117,18 +116,34 @@ def find_tree(
     scan.settings += [
         path for path in also if path.suffix in _SETTINGS_SUFFIXES or path.name == ".env"
     ]
-    databases = _databases(jobs, [path for path in also if path not in scan.settings], machine)
+    folders = tuple(dict.fromkeys((*stacks, *jobs)))
+    # Not where links in it lead, which whoever owns it may have set to any folder.
+    within = tuple(folder.resolve() for folder in (root, *filter(Path.is_dir, also)))
+    databases = find_databases(
+        jobs,
+        [path for path in also if path.is_file() and path not in scan.settings],
+        tree=within,
+        owners={0, os.geteuid(), *(folder.stat().st_uid for folder in (root, *jobs))},
+        machine=machine,
+    )
     logs = dict.fromkeys(_logs_in(stacks), Kind.STACK_LOGS)
     logs |= dict.fromkeys(_logs_in(jobs), Kind.LOGS)
-    scan.found += [Found(kind, path.resolve(), path) for path, kind in logs.items()]
+    # Any folder is one of logs: such a link could be to all those of the machine.
+    strays = databases.left | {
+        path: ELSEWHERE for path in logs if not _is_within(path.resolve(), within)
+    }
+    scan.found += [
+        Found(kind, path.resolve(), path) for path, kind in logs.items() if path not in strays
+    ]
     found = (
-        *(Found(Kind.DATABASE, path.resolve(), path) for path in databases),
+        *(Found(Kind.DATABASE, path, name) for path, name in databases.taken.items()),
         *_one_of_each(scan.found, chosen or {}),
     )
     found = tuple(one for one in found if not _is_within(one.path, ours))
-    folders = tuple(dict.fromkeys((*stacks, *jobs)))
     names = {path for one in found for path in (one.path, one.name)}
-    left = [left for folder in folders for left in _left_in(folder, {*names, *ours}, scan)]
+    names |= {*strays, *ours}
+    left = [left for folder in folders for left in _left_in(folder, names, scan)]
+    left += _strays_left(strays)
     return OldTree(
         root,
         tuple(dict.fromkeys((*folders, *(one.path for one in found)))),
@@ -181,20 +196,6 @@ def _one_of_each(found: Iterable[Found], chosen: Mapping[Kind, Path | None]) -> 
         yield from by_kind[kind].values()
 
 
-def _databases(jobs: Iterable[Path], also: Iterable[Path], machine: Path) -> list[Path]:
-    """Return the predecessor's databases, each behind the log of its last commits."""
-    places = [job / name for job in jobs for name in ("", "data", "data/backups", "backups")]
-    places += [path for pattern in _TEMPORARY for path in sorted(machine.glob(pattern))]
-    places += filter(Path.is_file, also)
-    # Should only one of them be moved, it must not be the file alone: rows would be missing.
-    return [
-        path
-        for database in old_databases(places)
-        for path in (database.with_name(f"{database.name}.wal"), database)
-        if path.is_file()
-    ]
-
-
 def _left_in(folder: Path, names: Collection[Path], scan: _Scan) -> Iterator[Left]:
     by_reason: dict[str, list[str]] = defaultdict(list)
     below = []
@@ -219,6 +220,17 @@ def _left_in(folder: Path, names: Collection[Path], scan: _Scan) -> Iterator[Lef
         yield Left(folder, tuple(left), reason)
     for path in below:
         yield from _left_in(path, names, scan)
+
+
+def _strays_left(strays: Mapping[Path, str]) -> Iterator[Left]:
+    by_folder: dict[tuple[Path, str], list[str]] = defaultdict(list)
+    for path, reason in strays.items():
+        # Strangers name files as they like, and a terminal obeys some of it.
+        by_folder[path.parent, reason].append(
+            path.name if path.name.isprintable() else ascii(path.name)
+        )
+    for (folder, reason), names in by_folder.items():
+        yield Left(folder, tuple(names), reason)
 
 
 def _stacks_and_jobs(root: Path) -> tuple[list[Path], list[Path]]:

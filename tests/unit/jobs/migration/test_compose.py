@@ -49,7 +49,7 @@ services.utxoracle = {{
   settings = {{
     UTXORACLE_MIN_CONFIDENCE = 0.4;
     UTXORACLE_MIN_PRICE = 20000;
-    UTXORACLE_ALERT_URL_FILE = "{FOLDER}/alert-url";
+    UTXORACLE_ALERT_URL_FILE = "/etc/utxoracle/alert-url";
   }};
 }};
 """
@@ -215,9 +215,19 @@ def test_what_is_of_utxoracle_is_given_as_lines_for_utxoracle_env_too(tmp_path):
         "UTXORACLE_NETWORK=test\n"
         "UTXORACLE_API_PORT=8001\n"
         "UTXORACLE_MIN_PRICE=20000\n"
-        f"UTXORACLE_ALERT_URL_FILE={FOLDER}/alert-url\n"
+        "UTXORACLE_ALERT_URL_FILE=/etc/utxoracle/alert-url\n"
     )
     assert Settings.from_environment(read_by_a_shell(found.env)).api_port == 8001
+
+
+def test_secrets_of_alerts_are_put_where_the_user_of_the_services_can_read_them(tmp_path):
+    env = "ALERT_WEBHOOK_URL=hunter2\nALERT_WEBHOOK_SECRET=hunter3\nCORE_RPC_PASSWORD=hunter2\n"
+    install = "install -D -o utxoracle -g utxoracle -m 400"
+    assert translated(tmp_path, env).commands == [
+        f"{install} {FOLDER}/alert-url /etc/utxoracle/alert-url",
+        f"{install} {FOLDER}/alert-secret /etc/utxoracle/alert-secret",
+    ]
+    assert translated(tmp_path, "CORE_RPC_PASSWORD=hunter2\n").commands == []
 
 
 def test_lines_for_utxoracle_env_are_read_back_as_they_were(tmp_path):

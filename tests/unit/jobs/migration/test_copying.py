@@ -208,6 +208,30 @@ def test_a_file_that_grows_too_large_is_one_line(tmp_path):
     assert [*(tmp_path / "copy").iterdir()] == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_that_takes_the_place_of_a_copy_leads_its_mode_to_nothing_else(
+    tmp_path, monkeypatch, kind
+):
+    source, target = tmp_path / "source", tmp_path / "copy"
+    write(source / "file", b"data").chmod(0o777)
+    victim = write(tmp_path / "victim" / "file", b"mine")
+    before = content_of(tmp_path / "victim")
+    swapped = target / f"file{PART}" if kind == "file" else target
+    chown = os.chown
+
+    def swap(path: Path, *arguments: int, **options: bool) -> None:
+        if path == swapped:
+            path.rename(tmp_path / "moved")
+            path.symlink_to(victim if kind == "file" else victim.parent)
+        chown(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "chown", swap)
+    with pytest.raises(StorageError, match=r"stopped at .*: Operation not supported"):
+        copy(source, target)
+    assert content_of(tmp_path / "victim") == before
+
+
 def test_an_ordinary_user_may_copy_what_is_readable(open_folder):
     source = write(open_folder / "source" / "file", b"data").parent
     open_folder.chmod(0o777)

@@ -221,9 +221,23 @@ def test_no_containers(tmp_path):
 @pytest.mark.parametrize("answer", ["exit 1", "echo nonsense"])
 def test_containers_that_cannot_be_asked_for_are_not_known(tmp_path, answer):
     program(tmp_path, "docker", answer)
-    assert (
-        "docker doesn't tell which containers there are: see docker ps --all"
-        in in_use([tmp_path / "bin"]).unknown
+    silent = "docker doesn't tell which containers there are: see docker ps --all"
+    assert silent in in_use([tmp_path / "bin"], despite_unknown=True).unknown
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
+def test_root_may_not_go_on_without_knowing_which_containers_there_are(tmp_path, monkeypatch):
+    program(tmp_path, "docker", "exit 1")
+    (obstacle,) = in_use([tmp_path / "bin"]).found
+    assert str(obstacle) == (
+        "docker doesn't tell which containers there are: see docker ps --all, or consent with "
+        "--despite-unknown"
+    )
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    obstacles = in_use([tmp_path / "bin"])
+    assert obstacles.found == []
+    assert "docker doesn't tell which containers there are: see docker ps --all" in (
+        obstacles.unknown
     )
 
 

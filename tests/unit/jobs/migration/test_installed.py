@@ -78,7 +78,10 @@ def test_what_cron_passes_over_or_is_about_another_folder(tmp_path, name, line):
 
 def test_a_unit_of_the_system_and_its_timer(tmp_path):
     folder = tmp_path / "etc/systemd/system"
-    path = write(folder / "prices.service", "[Service]\nExecStart=python daily_analysis.py\n")
+    path = write(
+        folder / "prices.service",
+        "[Service]\nExecStart=python /x/UTXOracle/scripts/daily_analysis.py\n",
+    )
     write(folder / "prices.timer", "[Timer]\nOnCalendar=*:0/10\n")
     assert found(tmp_path) == [
         Obstacle(
@@ -95,6 +98,37 @@ def test_the_api_of_the_predecessor_by_its_module(tmp_path):
     )
     (obstacle,) = found(tmp_path)
     assert obstacle.what == f"systemd still runs it: {path}"
+
+
+@pytest.mark.parametrize("name", ["api.main:app", "daily_analysis.py", "backup_duckdb.sh"])
+def test_what_a_stranger_calls_as_the_predecessor_did_is_not_its_job(tmp_path, name):
+    write(tmp_path / "etc/systemd/system/shop.service", f"[Service]\nExecStart=/srv/shop {name}\n")
+    write(tmp_path / "etc/cron.d/shop", f"@daily shop /srv/shop {name}\n")
+    # Another unit says nothing of it.
+    write(tmp_path / "etc/systemd/system/utxoracle-x.service", "[Service]\nExecStart=/bin/true\n")
+    assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("prices.service.d/where.conf", "WorkingDirectory=/home/sam/UTXOracle"),
+        ("prices.service.d/where.conf", f"ReadOnlyPaths={PLACE}"),
+        ("prices.service.d/where.conf", "User=utxoracle"),
+    ],
+)
+def test_what_a_unit_is_of_may_be_said_in_a_drop_in(tmp_path, file, line):
+    folder = tmp_path / "etc/systemd/system"
+    path = write(folder / "prices.service", "[Service]\nExecStart=uvicorn api.main:app\n")
+    assert found(tmp_path) == []
+    write(folder / file, f"[Service]\n{line}\n")
+    assert f"systemd still runs it: {path}" in [one.what for one in found(tmp_path)]
+
+
+def test_what_cron_runs_may_be_said_by_a_variable_above_it(tmp_path):
+    line = "* * * * * x $APP/run daily_analysis.py"
+    path = write(tmp_path / "etc/cron.d/jobs", f"APP=/home/sam/UTXOracle\n{line}\n")
+    assert found(tmp_path) == [Obstacle(f"cron still runs it: {path}, line 2", f"rm {path}")]
 
 
 def test_a_unit_whose_folder_is_only_named_in_a_drop_in(tmp_path):
@@ -116,7 +150,9 @@ def test_the_unit_of_a_user(tmp_path):
 
 
 def test_a_unit_is_told_once_though_lib_is_a_link(tmp_path):
-    write(tmp_path / "usr/lib/systemd/system/a.service", "ExecStart=daily_analysis.py\n")
+    write(
+        tmp_path / "usr/lib/systemd/system/a.service", "ExecStart=/x/utxoracle/daily_analysis.py\n"
+    )
     (tmp_path / "lib").symlink_to("usr/lib")
     assert len(found(tmp_path)) == 1
 
@@ -131,7 +167,10 @@ def test_a_unit_of_nixos_may_name_the_folder_but_not_the_jobs(tmp_path, monkeypa
     store = tmp_path / "nix" / "store"
     monkeypatch.setattr("utxoracle.jobs.migration.installed._STORE", store)
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
-    for name, line in (("ours", f"ReadWritePaths={PLACE}"), ("old", "ExecStart=daily_analysis.py")):
+    for name, line in (
+        ("ours", f"ReadWritePaths={PLACE}"),
+        ("old", "ExecStart=/x/utxoracle/daily_analysis.py"),
+    ):
         write(store / "unit" / name, f"{line}\n")
         (tmp_path / f"etc/systemd/system/{name}.service").symlink_to(store / "unit" / name)
     assert found(tmp_path) == [

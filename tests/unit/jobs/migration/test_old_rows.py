@@ -418,6 +418,15 @@ def test_a_folder_that_can_not_be_looked_into_counts_as_empty(open_folder, mode)
         assert old_databases(places) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the folder must be another user's")
+def test_a_file_that_can_not_be_looked_at_hides_no_other(open_folder):
+    fallen = price_database(open_folder / "utxoracle_backup.duckdb")
+    (open_folder / "closed").mkdir(mode=0o700)
+    (open_folder / "utxoracle_a.db").symlink_to(open_folder / "closed" / "file")
+    with ordinary_user():
+        assert old_databases([open_folder]) == [fallen]
+
+
 def test_a_read_only_old_folder_can_be_read(open_folder):
     path = price_database(open_folder / "old" / "utxoracle_cache.db")
     add_rows_to_log(path)

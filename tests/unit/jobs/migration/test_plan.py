@@ -247,7 +247,10 @@ def test_a_link_will_lead_nowhere(tmp_path, machine, base):
     (root / "data" / "electrs").symlink_to(tmp_path / "elsewhere")
     step = step_of(plan_of(root, base, machine), Kind.ELECTRS)
     assert step.found.path == tmp_path / "elsewhere"
-    assert f"{root}/data/electrs is a link to it, and leads nowhere then" in step.remarks
+    assert (
+        f"{root}/data/electrs is a link to it, at {tmp_path}/elsewhere, and leads nowhere then"
+        in step.remarks
+    )
 
 
 def test_the_index_of_another_electrs_is_pointed_out(tmp_path, machine, base):

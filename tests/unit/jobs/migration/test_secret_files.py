@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from tests.conftest import ordinary_user
@@ -79,6 +81,24 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path):
     assert "is a link" in refusal(tmp_path)
     assert mode(tmp_path / "elsewhere") == 0o755
     assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
+@pytest.mark.parametrize("part", ["mempool", "mempool/config"])
+def test_a_link_above_the_folder_is_not_followed(tmp_path, part):
+    (tmp_path / "elsewhere").mkdir(0o755)
+    (tmp_path / part).parent.mkdir(exist_ok=True)
+    (tmp_path / part).symlink_to(tmp_path / "elsewhere")
+    assert refusal(tmp_path) == f"{tmp_path / part} is a link: put a folder in its place"
+    assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
+def test_a_pipe_in_the_place_of_a_password_is_left_as_it_is(tmp_path):
+    folder = tmp_path / "mempool" / "config" / "secrets"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "db-password")
+    remarks = []
+    assert write_secrets(tmp_path, SECRETS, remarks) == [folder / "alert-url"]
+    assert remarks[0].startswith(f"{folder / 'db-password'} differs from the old setting")
 
 
 def test_no_secrets_make_no_folder(tmp_path):

@@ -41,6 +41,17 @@ def test_a_rename_keeps_the_very_files(tmp_path):
     assert not source.exists()
 
 
+def test_a_link_that_takes_the_place_of_a_folder_above_leads_to_no_other(tmp_path):
+    source = mysql_folder(tmp_path / "old" / "data" / "mysql")
+    other = mysql_folder(tmp_path / "lib" / "mysql")
+    step = step_of(source, tmp_path / "new" / "mysql", How.RENAME)
+    source.parent.rename(tmp_path / "old" / "moved")
+    source.parent.symlink_to(other.parent)
+    with pytest.raises(StorageError, match=f"{source.parent} leads to {other.parent} by now: see"):
+        transferred(step, tmp_path / "new")
+    assert other.exists()
+
+
 def test_a_copy_across_disks_leaves_the_old_as_it_is(tmp_path, other_disk):
     source = mysql_folder(tmp_path / "mysql")
     before = content_of(source)
@@ -165,6 +176,42 @@ def test_folders_that_are_made_belong_to_whom_the_one_above_does(tmp_path):
     make_folder(tmp_path / "mempool" / "data")
     for path in (tmp_path / "mempool", tmp_path / "mempool" / "data"):
         assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_a_link_that_takes_the_place_of_a_new_folder_gives_nothing_away(tmp_path, monkeypatch):
+    (tmp_path / "victim").mkdir()
+    before = content_of(tmp_path)
+    (tmp_path / "new").mkdir()
+    os.chown(tmp_path / "new", 1234, 4321)
+    mkdir = os.mkdir
+
+    def swap(name: str, *arguments: int, **options: int) -> None:
+        mkdir(name, *arguments, **options)
+        (tmp_path / "new" / "mempool").rename(tmp_path / "new" / "moved")
+        (tmp_path / "new" / "mempool").symlink_to(tmp_path / "victim")
+
+    monkeypatch.setattr(os, "mkdir", swap)
+    with pytest.raises(OSError, match="Not a directory"):
+        make_folder(tmp_path / "new" / "mempool", mode=0o777, owner=(1234, 4321))
+    assert {"victim": content_of(tmp_path)["victim"]} == before
+
+
+def test_a_folder_may_have_a_mode_and_an_owner_of_its_own(tmp_path):
+    user, group = os.geteuid(), os.getegid()
+    make_folder(tmp_path / "utxoracle" / "data", mode=0o750, owner=(user, group))
+    assert (tmp_path / "utxoracle" / "data").stat().st_mode & 0o777 == 0o750
+    assert (tmp_path / "utxoracle").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_journal_that_is_a_link_leads_to_no_other_file(tmp_path):
+    journal = Journal(tmp_path / "new")
+    journal.path.parent.mkdir(parents=True)
+    victim = write(tmp_path / "victim", b"mine")
+    journal.path.symlink_to(victim)
+    with pytest.raises(StorageError, match=f"{journal.path} is a link: move it away"):
+        journal.begin(tmp_path / "old", tmp_path / "new" / "mysql", 0)
+    assert victim.read_bytes() == b"mine"
 
 
 def test_a_note_says_how_to_undo_renames_and_the_command_works(tmp_path):
