@@ -256,6 +256,8 @@ class Settings:
             # Written this way round so that NaN is refused too.
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{variable_of(name)} must not be negative")
+        if self.min_confidence > 1:
+            raise UsageError(f"{variable_of('min_confidence')} must be at most 1, as all are")
         if not self.min_price <= self.max_price:
             raise UsageError(
                 f"{variable_of('min_price')} must not be greater than {variable_of('max_price')}"

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,9 @@ def alert(
         )
     sender = _Sender(None if dry_run else webhook, settings.network_name())
     if event is Event.TEST:
+        if fault:
+            # A check would send that.
+            _log.warning("%s", fault)
         sender.send_test()
         return sender.outcome
     folder = settings.state_folder()
@@ -117,7 +120,7 @@ def alert(
     found = _found(event, unit, settings, folder, fault)
     patience = _HOLDERS * (SENDING + longest_delivery(settings.alert_timeout))
     with nullcontext() if dry_run else state_lock(folder, patience):
-        state = _remembered(folder)
+        state = _remembered(folder, settings)
         state.backup = found.backup or state.backup
         _update(state, found.conditions, looked)
         sender.send_due(state, None if dry_run else folder)
@@ -151,7 +154,7 @@ def _found(
     if fault:
         return Findings([Condition("settings", "settings", Check(CheckStatus.ERROR, fault))], None)
     try:
-        before = read_state(folder)
+        before = _read_own(folder, settings)
     except (OSError, ValueError):
         # That is told when it is read to be changed.
         before = AlertState()
@@ -160,11 +163,40 @@ def _found(
     return Findings([*found.conditions, well], found.backup)
 
 
-def _remembered(folder: Path) -> AlertState:
+class _OfAnother(ValueError):
+    """Raised when what is remembered is about another data folder; the text is that folder."""
+
+
+def _read_own(folder: Path, settings: Settings) -> AlertState:
+    """Return what is remembered of the data folder.
+
+    Raises:
+        OSError, ValueError: As for `read_state`; or it is of another data folder, whose open alerts
+            would keep those of this one from being told.
+    """
+    state = read_state(folder)
+    if state.data_dir not in ("", _own_name(settings)):
+        raise _OfAnother(state.data_dir)
+    return state
+
+
+def _own_name(settings: Settings) -> str:
+    return printable(str(settings.data_folder()))
+
+
+def _remembered(folder: Path, settings: Settings) -> AlertState:
+    own = _own_name(settings)
     try:
-        return read_state(folder)
+        return replace(_read_own(folder, settings), data_dir=own)
     except FileNotFoundError:
         pass
+    except _OfAnother as error:
+        _log.warning(
+            "what alerts remember in %s is of %s: all that holds is sent again; give each data "
+            "folder a STATE_DIRECTORY of its own",
+            state_file(folder),
+            error,
+        )
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it isn't one"
         _log.warning(
@@ -172,7 +204,7 @@ def _remembered(folder: Path) -> AlertState:
             state_file(folder),
             why,
         )
-    return AlertState()
+    return AlertState(data_dir=own)
 
 
 def _failed(unit: str, settings: Settings) -> Condition:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from utxoracle.atomic import write_atomically
+from utxoracle.sources.answers import printable
 from utxoracle.sources.retry import pause
 
 _LOCK_POLL = 0.1
@@ -71,10 +72,12 @@ class AlertState:
     Attributes:
         alerts: Those that are open, by their conditions.
         backup: The backup that was read last.
+        data_dir: The data folder that they are about; empty where that isn't known.
     """
 
     alerts: dict[str, Alert] = field(default_factory=dict)
     backup: BackupReading | None = None
+    data_dir: str = ""
 
 
 def state_file(folder: Path) -> Path:
@@ -99,6 +102,7 @@ def read_state(folder: Path) -> AlertState:
         return AlertState(
             alerts={one.condition: one for one in alerts},
             backup=_reading(**backup) if backup else None,
+            data_dir=printable(str(content.get("data_dir", ""))),
         )
     except (LookupError, TypeError, RecursionError):
         raise ValueError("not a state of alerts") from None
@@ -113,6 +117,7 @@ def write_state(folder: Path, state: AlertState) -> None:
     content = {
         "alerts": [asdict(one) for one in state.alerts.values()],
         "backup": asdict(state.backup) if state.backup else None,
+        "data_dir": state.data_dir,
     }
     write_atomically(state_file(folder), json.dumps(content, indent=1).encode() + b"\n", mode=0o600)
 

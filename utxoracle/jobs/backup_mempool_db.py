@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utxoracle.atomic import sync_folder
-from utxoracle.errors import StorageError
+from utxoracle.errors import StorageError, UsageError
 from utxoracle.jobs.mempool_dump import Content, content_of, dump
 from utxoracle.settings import Settings
 from utxoracle.store.backup_files import (
@@ -65,12 +65,16 @@ def backup_mempool_db(
         progress: Told how many bytes of SQL have come.
 
     Raises:
+        UsageError: A name is empty.
         SourceError: podman or MariaDB gave no dump, or not all of it.
         DataError: The database holds no table.
         StorageError: The disk is not mounted, the dump can't be written, or another one is being
             made. What was there stays.
     """
     started = time.monotonic()
+    for option, name in (("container", container), ("database", database)):
+        if not name:
+            raise UsageError(f"the name of the {option} is empty: leave --{option} out, or give it")
     check_mounted(settings)
     folder = settings.backup_folder()
 

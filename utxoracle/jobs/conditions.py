@@ -221,7 +221,8 @@ def _divergence(stored: Stored | None, settings: Settings, state: AlertState) ->
     return Check(
         CheckStatus.WARNING,
         f"the price of block {row.height} and the exchange price diverge by {difference:+.2f} %: "
-        f"${row.facts.price:,.2f} in the chain, ${row.exchange.price:,.2f} at the exchange",
+        f"${row.facts.price:,.2f} in the chain, ${row.exchange.price:,.2f} at the exchange; "
+        "compare with another exchange, since one of the two is off",
     )
 
 

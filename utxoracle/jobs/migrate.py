@@ -71,7 +71,8 @@ class Migration:
     @property
     def refusals(self) -> list[str]:
         """Why it can't be done as it stands, with what to do about each."""
-        return [*map(str, self.obstacles.found), *self.plan.refusals, *self.prices.refusals]
+        found = [*map(str, self.obstacles.found), *self.plan.refusals, *self.prices.refusals]
+        return [*dict.fromkeys(found)]
 
 
 def migrate(

@@ -329,6 +329,26 @@ def test_wrong_settings_are_a_condition(settings, receiver):
     assert receiver.told == [*BOTH, ("cleared", "settings")]
 
 
+def test_a_test_tells_of_wrong_settings_here(settings, receiver, caplog):
+    alert(Event.TEST, settings, fault="the settings can't be used: X must be a number")
+    assert caplog.messages == ["the settings can't be used: X must be a number"]
+    assert len(receiver.told) == 1
+
+
+def test_what_is_open_for_another_data_folder_keeps_nothing_from_being_told(
+    settings, receiver, tmp_path, caplog
+):
+    alert(Event.CHECK, settings)
+    assert receiver.told == BOTH
+    other = replace(settings, data_dir=shutil.copytree(settings.data_dir, tmp_path / "other"))
+    alert(Event.CHECK, other)
+    assert receiver.told == BOTH
+    assert f"is of {settings.data_dir}: all that holds is sent again; give each" in caplog.text
+    caplog.clear()
+    assert alert(Event.CHECK, other).sent == []
+    assert not caplog.messages
+
+
 def test_a_clock_that_was_set_back_makes_no_length_of_time_below_nothing(
     settings, receiver, memory
 ):

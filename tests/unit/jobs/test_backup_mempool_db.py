@@ -140,6 +140,11 @@ def test_nothing_goes_when_none_is_made(appliance, server):
     assert files(appliance) == [name, f"{name}.sha256"]
 
 
+@pytest.mark.parametrize("option", ["--container", "--database"])
+def test_an_empty_name_is_told(appliance, option):
+    assert "is empty: leave" in appliance.refused(2, COMMAND, option, "")
+
+
 def test_a_folder_that_is_not_there_is_not_made(appliance, tmp_path):
     line = appliance.refused(5, COMMAND, "--to", str(tmp_path / "disk"))
     assert f"{tmp_path}/disk can't be used: No such file or directory; run utxoracle backup" in line

@@ -221,7 +221,8 @@ def test_figures_come_with_a_divergence(well):
     one = judged(well)["divergence"]
     assert one.check.detail == (
         "the price of block 301 and the exchange price diverge by -5.00 %: $60,000.33 in the "
-        "chain, $57,000.32 at the exchange"
+        "chain, $57,000.32 at the exchange; compare with another exchange, since one of the two is "
+        "off"
     )
     assert one.context["height"] == 301
     assert one.context["price"] == facts().price

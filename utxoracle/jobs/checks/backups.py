@@ -26,8 +26,10 @@ def kept_backups(settings: Settings, now: float) -> Check:
         return newest
     told = newest.detail
     folder, data = settings.backup_folder(), settings.data_folder()
-    if dump := next(iter(mempool_backups_in(folder)), None):
-        told += f"; the newest dump of MariaDB is {duration(max(0.0, now - dump.made))} old"
+    if dump := last_dump(settings, now):
+        told += f"; {dump.detail}"
+        if dump.status is not CheckStatus.OK:
+            return Check(dump.status, told)
     if data.exists() and folder.stat().st_dev == data.stat().st_dev:
         return Check(
             CheckStatus.WARNING,

@@ -2,12 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from utxoracle.errors import UsageError
 from utxoracle.jobs.migration.compose_lines import read_compose
-from utxoracle.jobs.migration.env_text import env_lines
+from utxoracle.jobs.migration.env_text import NETWORKS, env_lines
 from utxoracle.jobs.migration.layout import DATA
 from utxoracle.jobs.migration.nix_text import Value, definition
 from utxoracle.jobs.migration.old_names import (
@@ -28,7 +29,7 @@ from utxoracle.jobs.migration.old_names import (
 )
 from utxoracle.jobs.migration.old_settings import NotUnderstood, Port, Role, Setting, read_env
 from utxoracle.jobs.migration.secret_files import FOLDER, Secret
-from utxoracle.settings import HIGHEST_PORT
+from utxoracle.settings import HIGHEST_PORT, Settings
 
 USER = "utxoracle"
 """Who the services run as."""
@@ -169,6 +170,7 @@ class _Translating:
     def done(self) -> Translation:
         """Return all of it."""
         self._check_node()
+        self._leave_out_unusable()
         if unknown := [name for name in self._unknown if name not in self.used]:
             self.remarks.append(f"not known here, so not translated: {', '.join(unknown)}")
         self.options |= {("enable",): True, ("storage", "base"): str(self._base)}
@@ -271,8 +273,27 @@ class _Translating:
                 "is not taken, as there is a password: there can be one of the two",
             )
 
+    def _leave_out_unusable(self) -> None:
+        """Leave out settings of utxoracle's own that it would refuse, by themselves or together."""
+        left = {path: str(one) for path, one in self.options.items() if path[0] == OF_UTXORACLE}
+        taken: dict[str, str] = {}
+        while fit := next((one for one in left if _is_usable({**taken, one[1]: left[one]})), None):
+            taken[fit[1]] = left.pop(fit)
+        for path in left:
+            del self.options[path]
+            why = "is not translated: utxoracle would refuse that value, see docs/usage.md"
+            self._remark(self._said_at[path], path[1], why)
+
     def _remark(self, place: str, name: str, what: str) -> None:
         self.remarks.append(f"{place}: {name} {what}")
+
+
+def _is_usable(settings: Mapping[str, str]) -> bool:
+    try:
+        Settings.from_environment(settings)
+    except UsageError:
+        return False
+    return True
 
 
 def _checked(setting: Setting, kind: ValueType) -> Value:
@@ -296,6 +317,8 @@ def _checked(setting: Setting, kind: ValueType) -> Value:
         if not _NUMBER.fullmatch(text):
             raise NotUnderstood("it isn't a number")
         return float(text) if "." in text else int(text)
+    if kind is ValueType.NETWORK and text not in NETWORKS:
+        raise NotUnderstood(f"it isn't one of {', '.join(NETWORKS)}")
     if kind is ValueType.SOURCE:
         if not (match := _URL.fullmatch(text)):
             raise NotUnderstood("it isn't a URL")

@@ -11,8 +11,14 @@ from utxoracle.settings import variable_of
 _MEMPOOL_PORT = 8999
 """Of mempool's back end, if it has no other."""
 
-_NETWORKS = {"mainnet": "main", "testnet": "test"}
-"""What mempool calls networks, where it is another name."""
+NETWORKS = {
+    "mainnet": "main",
+    "testnet": "test",
+    "testnet4": "testnet4",
+    "signet": "signet",
+    "regtest": "regtest",
+}
+"""What mempool calls networks, and what they are called here."""
 
 
 def env_lines(options: Mapping[OptionPath, Value], data_dir: Path) -> str:
@@ -30,7 +36,7 @@ def env_lines(options: Mapping[OptionPath, Value], data_dir: Path) -> str:
             case ["settings", name]:
                 settings[name] = value
             case ["network"]:
-                settings[variable_of("network")] = _NETWORKS.get(str(value), value)
+                settings[variable_of("network")] = NETWORKS[str(value)]
             case ["api", "port"]:
                 settings[variable_of("api_port")] = value
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items())

@@ -16,6 +16,7 @@ class ValueType(Enum):
     PORT = "a port"
     NUMBER = "a number"
     SOURCE = "the URL of a back end"
+    NETWORK = "the name of a network"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ RULES: dict[str, Rule] = {
     "MARIADB_USER": _DATABASE_USER,
     "BACKEND_HTTP_PORT": Option(BACKEND_PORT, ValueType.PORT),
     "FRONTEND_HTTP_PORT": Option(WEB_PORT, ValueType.PORT),
-    "MEMPOOL_NETWORK": Option(("network",)),
+    "MEMPOOL_NETWORK": Option(("network",), ValueType.NETWORK),
     **dict.fromkeys(
         (
             "DATABASE_ENABLED",

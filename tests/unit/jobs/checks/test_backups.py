@@ -125,7 +125,10 @@ def test_another_disk_is_well_and_the_newest_dump_is_told(backup):
     assert (found.status, found.detail) == (CheckStatus.OK, f"{backup.name} is 0 min old and good")
     moment = datetime.fromtimestamp(now - 5 * HOUR, UTC)
     (backup.parent / f"mempool_db_{moment:%Y-%m-%d_%H%M%S}.sql.gz").touch()
-    assert kept_backups(settings, now).detail.endswith("; the newest dump of MariaDB is 5 h old")
+    assert kept_backups(settings, now).detail.endswith(" is 5 h old")
+    overdue = kept_backups(replace(settings, backup_hours=4), now)
+    assert overdue.status == CheckStatus.WARNING
+    assert "0 min old and good; a dump of MariaDB is overdue: " in overdue.detail
 
 
 def test_dumps_are_looked_at_where_there_are_any(tmp_path):

@@ -291,6 +291,26 @@ def test_a_setting_becomes_an_option(tmp_path, line, option):
 
 
 @pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("ALERT_WEBHOOK_TIMEOUT_SECONDS=0", "UTXORACLE_ALERT_TIMEOUT is not translated: utxorac"),
+        ("MAX_PRICE_USD=5", "UTXORACLE_MAX_PRICE is not translated: utxoracle would refuse that"),
+        ("UTXORACLE_CONFIDENCE_THRESHOLD=2", "UTXORACLE_MIN_CONFIDENCE is not translated: utxor"),
+        ("MEMPOOL_NETWORK=../../etc", "MEMPOOL_NETWORK is not translated: it isn't one of main"),
+    ],
+)
+def test_what_would_break_every_command_is_left_out(tmp_path, line, why):
+    found = translated(tmp_path, line)
+    assert options(found) == []
+    assert any(why in remark for remark in found.remarks), found.remarks
+
+
+def test_limits_that_fit_only_together_are_taken_together(tmp_path):
+    found = translated(tmp_path, "MAX_PRICE_USD=5\nMIN_PRICE_USD=1")
+    assert len([line for line in found.env.splitlines() if "_PRICE=" in line]) == 2
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "MEMPOOL_NETWORK=mainnet",
