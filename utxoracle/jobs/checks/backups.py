@@ -58,9 +58,8 @@ def last_backup(settings: Settings, now: float, *, verify: bool = True) -> Check
         return Check(CheckStatus.ERROR, wrong_date)
     if verify and (trouble := _trouble_with(newest)):
         return trouble
-    age = now - newest.made
-    told = f"{newest.path.name} is {duration(max(0.0, age))} old"
-    if age > settings.backup_hours * 3600:
+    told, is_overdue = _age_of(newest, settings, now)
+    if is_overdue:
         return Check(
             CheckStatus.ERROR,
             f"a backup is overdue: {told}; run utxoracle backup, and see journalctl -u "
@@ -84,15 +83,23 @@ def last_dump(settings: Settings, now: float) -> Check | None:
         return None
     if wrong_date := trouble_with_date(newest, now):
         return Check(CheckStatus.WARNING, wrong_date)
-    age = now - newest.made
-    told = f"{newest.path.name} is {duration(max(0.0, age))} old"
-    if age > settings.backup_hours * 3600:
+    told, is_overdue = _age_of(newest, settings, now)
+    if is_overdue:
         return Check(
             CheckStatus.WARNING,
             f"a dump of MariaDB is overdue: {told}; run utxoracle backup-mempool-db as root, and "
             "see journalctl -u utxoracle-backup-mempool",
         )
     return Check(CheckStatus.OK, told)
+
+
+def _age_of(newest: BackupFile, settings: Settings, now: float) -> tuple[str, bool]:
+    """Return how old the newest of a kind is, and whether another one is overdue."""
+    age = now - newest.made
+    return (
+        f"{newest.path.name} is {duration(max(0.0, age))} old",
+        age > settings.backup_hours * 3600,
+    )
 
 
 def _none(settings: Settings) -> Check:
