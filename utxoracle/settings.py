@@ -210,7 +210,9 @@ class Settings:
         "UTXORACLE_BACKUP_KEEP_MIN", 3, "good backups that are kept however old they are"
     )
     backup_hours: float = _setting(
-        "UTXORACLE_BACKUP_HOURS", 30.0, "hours without a good backup after which one is overdue"
+        "UTXORACLE_BACKUP_HOURS",
+        30.0,
+        "hours after which a backup, or a dump of MariaDB, is overdue",
     )
     mount_point: str | None = _setting(
         "UTXORACLE_MOUNT_POINT",

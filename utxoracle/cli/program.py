@@ -89,16 +89,21 @@ def run() -> None:
 
 def _told(error: OSError) -> str:
     """Return what to say of an error that nothing else has told of."""
-    if error.errno in DISK_FAILURES:
-        place = f"the disk of {error.filename}" if error.filename else "a disk"
-        return f"{place} fails or is gone ({error.strerror}): see dmesg"
-    if error.filename:
+    place, why = error.filename, error.strerror or error
+    if place and error.errno in DISK_FAILURES:
+        return f"the disk of {place} fails or is gone ({why}): see dmesg"
+    if place and isinstance(error, PermissionError):
         return (
-            f"{error.filename} can't be used: {error.strerror}; check its owner and mode, and "
-            "those of the folders that lead to it"
+            f"{place} can't be used: {why}; check its owner and mode, and those of the folders "
+            "that lead to it"
         )
-    # Sources and files tell their own failures: what is left is where the output goes.
-    return f"can't write the output: {error.strerror or error}"
+    if place:
+        return f"{place} can't be used: {why}; choose another name, or see what it is"
+    # Sources and files tell their own failures: what is left is where the output goes, or a disk
+    # that fails while a file is open.
+    return f"can't write the output: {why}" + (
+        ", or a disk fails: see dmesg" if error.errno in DISK_FAILURES else ""
+    )
 
 
 def _with_hint(error: click.ClickException) -> str:

@@ -1,12 +1,13 @@
 """Alerts: each condition is told once, and once more when it is over."""
 
 import logging
+import os
 import re
 import socket
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def alert(
     found = _found(event, unit, settings, folder, fault)
     patience = _HOLDERS * (SENDING + longest_delivery(settings.alert_timeout))
     with nullcontext() if dry_run else state_lock(folder, patience):
-        state = _remembered(folder, settings)
+        state = _remembered(folder, _data_dir(settings))
         state.backup = found.backup or state.backup
         _update(state, found.conditions, looked)
         sender.send_due(state, None if dry_run else folder)
@@ -154,49 +155,25 @@ def _found(
     if fault:
         return Findings([Condition("settings", "settings", Check(CheckStatus.ERROR, fault))], None)
     try:
-        before = _read_own(folder, settings)
+        before = read_state(folder, _data_dir(settings))
     except (OSError, ValueError):
         # That is told when it is read to be changed.
-        before = AlertState()
+        before = AlertState(_data_dir(settings))
     found = conditions(settings, before, time.time())
     well = Condition("settings", "settings", WELL)
     return Findings([*found.conditions, well], found.backup)
 
 
-class _OfAnother(ValueError):
-    """Raised when what is remembered is about another data folder; the text is that folder."""
+def _data_dir(settings: Settings) -> str:
+    # Not where links lead: that disk may hang.
+    return os.path.normpath(settings.data_folder().absolute())
 
 
-def _read_own(folder: Path, settings: Settings) -> AlertState:
-    """Return what is remembered of the data folder.
-
-    Raises:
-        OSError, ValueError: As for `read_state`; or it is of another data folder, whose open alerts
-            would keep those of this one from being told.
-    """
-    state = read_state(folder)
-    if state.data_dir not in ("", _own_name(settings)):
-        raise _OfAnother(state.data_dir)
-    return state
-
-
-def _own_name(settings: Settings) -> str:
-    return printable(str(settings.data_folder()))
-
-
-def _remembered(folder: Path, settings: Settings) -> AlertState:
-    own = _own_name(settings)
+def _remembered(folder: Path, data_dir: str) -> AlertState:
     try:
-        return replace(_read_own(folder, settings), data_dir=own)
+        return read_state(folder, data_dir)
     except FileNotFoundError:
         pass
-    except _OfAnother as error:
-        _log.warning(
-            "what alerts remember in %s is of %s: all that holds is sent again; give each data "
-            "folder a STATE_DIRECTORY of its own",
-            state_file(folder),
-            error,
-        )
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it isn't one"
         _log.warning(
@@ -204,7 +181,7 @@ def _remembered(folder: Path, settings: Settings) -> AlertState:
             state_file(folder),
             why,
         )
-    return AlertState(data_dir=own)
+    return AlertState(data_dir)
 
 
 def _failed(unit: str, settings: Settings) -> Condition:
@@ -240,7 +217,7 @@ def _update(state: AlertState, found: Iterable[Condition], looked: float) -> Non
         level = "critical" if one.check.status is CheckStatus.ERROR else "warning"
         if one.holds and known and (known.level, level) != ("warning", "critical"):
             known.ended = None
-            known.seen = now
+            known.seen = max(known.seen, looked)
         elif one.holds:
             # What gets worse is told once more, by the same name.
             state.alerts[one.name] = Alert(
@@ -251,12 +228,11 @@ def _update(state: AlertState, found: Iterable[Condition], looked: float) -> Non
                 message=printable(one.check.detail)[:LONGEST_MESSAGE],
                 context=one.context,
                 since=known.since if known else looked,
-                seen=now,
+                seen=looked,
             )
-        elif one.is_over and known and known.ended is None:
-            # Others may have found it meanwhile; a moment to come is only that of a wrong clock.
-            is_older = looked < known.seen <= now
-            known.ended = known.ended if is_older else now
+        # Others may have found it meanwhile; a moment to come is only that of a wrong clock.
+        elif one.is_over and known and known.ended is None and not looked < known.seen <= now:
+            known.ended = now
 
 
 class _Sender:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from utxoracle.atomic import write_atomically
-from utxoracle.sources.answers import printable
 from utxoracle.sources.retry import pause
 
 _LOCK_POLL = 0.1
@@ -35,7 +34,7 @@ class Alert:
         message: What was found, in one line.
         context: Figures.
         since: When that was, seconds since 1970 UTC.
-        seen: When it was noted last that it holds, the same.
+        seen: When whoever found last that it holds began to look, the same.
         told: Whether it has been delivered.
         ended: When it was found to be over, which has not been told yet.
     """
@@ -67,17 +66,19 @@ class BackupReading:
 
 @dataclass
 class AlertState:
-    """All that is remembered.
+    """All that is remembered of a data folder.
 
     Attributes:
+        data_dir: The folder.
         alerts: Those that are open, by their conditions.
         backup: The backup that was read last.
-        data_dir: The data folder that they are about; empty where that isn't known.
+        others: What is remembered of other data folders, as it was found.
     """
 
+    data_dir: str
     alerts: dict[str, Alert] = field(default_factory=dict)
     backup: BackupReading | None = None
-    data_dir: str = ""
+    others: dict[str, Any] = field(default_factory=dict)
 
 
 def state_file(folder: Path) -> Path:
@@ -85,8 +86,8 @@ def state_file(folder: Path) -> Path:
     return folder / "alerts.json"
 
 
-def read_state(folder: Path) -> AlertState:
-    """Return what is remembered.
+def read_state(folder: Path, data_dir: str) -> AlertState:
+    """Return what is remembered in `folder` of a data folder.
 
     Raises:
         FileNotFoundError: Nothing is, yet.
@@ -94,15 +95,17 @@ def read_state(folder: Path) -> AlertState:
         ValueError: What it holds isn't of that form.
     """
     try:
-        content = json.loads(state_file(folder).read_bytes())
+        others = dict(json.loads(state_file(folder).read_bytes())["data_dirs"])
+        content = others.pop(data_dir, {"alerts": [], "backup": None})
         alerts = [Alert(**_checked(Alert, row)) for row in content["alerts"]]
         backup = content["backup"]
         # The only figures that are no JSON: no receiver could read them.
-        json.dumps(content, allow_nan=False)
+        json.dumps([content, others], allow_nan=False)
         return AlertState(
+            data_dir,
             alerts={one.condition: one for one in alerts},
             backup=_reading(**backup) if backup else None,
-            data_dir=printable(str(content.get("data_dir", ""))),
+            others=others,
         )
     except (LookupError, TypeError, RecursionError):
         raise ValueError("not a state of alerts") from None
@@ -114,11 +117,11 @@ def write_state(folder: Path, state: AlertState) -> None:
     Raises:
         StorageError: It can't be written.
     """
-    content = {
+    own = {
         "alerts": [asdict(one) for one in state.alerts.values()],
         "backup": asdict(state.backup) if state.backup else None,
-        "data_dir": state.data_dir,
     }
+    content = {"data_dirs": state.others | {state.data_dir: own}}
     write_atomically(state_file(folder), json.dumps(content, indent=1).encode() + b"\n", mode=0o600)
 
 
@@ -177,8 +180,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _checked(kind: type[Alert], row: dict[str, Any]) -> dict[str, Any]:
-    # States that were written before there was `seen` are none the less good.
-    row = {"seen": row["since"]} | row
     for one in fields(kind):
         value = row[one.name]
         if not isinstance(value, _KINDS.get(one.name, (str,))):

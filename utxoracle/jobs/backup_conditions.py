@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from utxoracle.errors import UtxoracleError
 from utxoracle.jobs.alert_state import BackupReading
 from utxoracle.jobs.checks import backups
 from utxoracle.jobs.condition import UNKNOWN, WELL, Condition, guarded, seen, unforeseen
@@ -39,8 +40,10 @@ def backup_conditions(
             newest = Condition(_BACKUP, "backup", seen(check))
     except OSError as error:
         newest = Condition(_BACKUP, "backup", _lost(settings, error))
+    except UtxoracleError as error:
+        newest = Condition(_BACKUP, "backup", Check(CheckStatus.ERROR, str(error)))
     except Exception as error:
-        newest = Condition(_BACKUP, "backup", unforeseen(_BACKUP, error), is_doubtful=True)
+        newest = Condition(_BACKUP, "backup", unforeseen(_BACKUP, error))
     return [newest, dump], read
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from utxoracle.jobs.checks import (
     sources,
     versions,
 )
-from utxoracle.jobs.checks.unseen import unseen
+from utxoracle.jobs.checks.unseen import raise_if_closed, unseen
 from utxoracle.jobs.health import (
     NO_SNAPSHOT,
     Check,
@@ -183,7 +183,12 @@ def _services(facts: _Facts) -> _Checks:
         "units": services.units,
         "containers": services.containers,
         "timers": services.timers,
-        "api": partial(api.api, facts.settings, window.height if window else None),
+        "api": partial(
+            api.api,
+            facts.settings,
+            window.height if window else None,
+            is_known=facts.stored is not None,
+        ),
         "alerts": partial(alerts.alerts, facts.settings),
     }
 
@@ -203,10 +208,9 @@ def _seen(path: Path, check: Callable[[], Check]) -> Check:
     """Return what a check finds that takes a file which may not be read for one that isn't there.
 
     Raises:
-        PermissionError: This user may not read it.
+        OSError: It can't be read.
     """
-    with suppress(FileNotFoundError, NotADirectoryError), path.open("rb"):
-        pass
+    raise_if_closed(path)
     return check()
 
 

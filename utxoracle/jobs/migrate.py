@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError, UsageError
-from utxoracle.jobs.migration.compose import USER, Translation, translate
+from utxoracle.jobs.migration.compose import Translation, translate
 from utxoracle.jobs.migration.in_use import Obstacles, in_use
 from utxoracle.jobs.migration.installed import installed
 from utxoracle.jobs.migration.journal import Journal
 from utxoracle.jobs.migration.kinds import Kind
-from utxoracle.jobs.migration.layout import DATA, ours
+from utxoracle.jobs.migration.layout import DATA, USER, ours
 from utxoracle.jobs.migration.measure import is_allowed
 from utxoracle.jobs.migration.old_prices import OldPrices, read_old_prices
 from utxoracle.jobs.migration.old_rows import import_old_rows

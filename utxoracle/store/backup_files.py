@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -192,7 +193,7 @@ def remove_old(
     """Remove backups that are older than `backup_keep_days`, and return which.
 
     Only those with a checksum of their own, and as long as `backup_keep_min` good ones stay. None
-    right after a pause that is longer than they stay: it may be the clock that is wrong.
+    right after an unusual pause that is longer than they stay: it may be the clock that is wrong.
 
     Args:
         made: The one that was made just now, and is good.
@@ -204,8 +205,9 @@ def remove_old(
         StorageError: One can't be removed.
     """
     now = time.time()
-    oldest = now - settings.backup_keep_days * _SECONDS_OF_DAY
-    if others and others[0].made < min(oldest, now - _SECONDS_OF_DAY):
+    kept_for = settings.backup_keep_days * _SECONDS_OF_DAY
+    oldest = now - kept_for
+    if _is_unusual_pause([now, *(other.made for other in others[:2])], kept_for):
         return ()
     expired = [other.path for other in others if other.made < oldest and _is_ours(other.path)]
     good = 1
@@ -226,6 +228,19 @@ def remove_old(
             "check its owner"
         ) from None
     return tuple(expired)
+
+
+def _is_unusual_pause(newest: list[float], kept_for: float) -> bool:
+    """Tell whether the last backup is too far from the one before it, but for a rhythm.
+
+    Args:
+        newest: When the last three were made, or as many as there are; the last one first.
+        kept_for: Seconds for which backups stay.
+    """
+    # A day more than any timer is late by.
+    limit = max(kept_for, _SECONDS_OF_DAY) + _SECONDS_OF_DAY
+    is_long = [later - earlier > limit for later, earlier in pairwise(newest)]
+    return is_long[:1] == [True] and is_long[1:] != [True]
 
 
 def _is_ours(path: Path) -> bool:

@@ -21,7 +21,7 @@ FileKey = tuple[int, int]
 def published_revision(folder: DataFolder) -> int | None:
     """Return the revision of the snapshot, None when there is none that can be read."""
     try:
-        connection = Connection.open_read_only(folder.snapshot, _republish)
+        connection = Connection.open_read_only(folder.snapshot, lambda: REPUBLISH)
     except StorageError:
         return None
     try:
@@ -181,7 +181,7 @@ class Snapshot:
             key = newer
 
     def _open(self) -> Connection:
-        connection = Connection.open_read_only(self._path, _republish)
+        connection = Connection.open_read_only(self._path, lambda: REPUBLISH)
         try:
             reader = Reader(connection)
             if reader.schema_version < known_version():
@@ -196,7 +196,3 @@ class Snapshot:
             connection.close()
             raise
         return connection
-
-
-def _republish() -> str:
-    return REPUBLISH

@@ -51,7 +51,11 @@ def test_doctor_needs_nobody_who_reads(tmp_path):
         ),
         (
             OSError(errno.EIO, "Input/output error"),
-            "a disk fails or is gone (Input/output error): see dmesg",
+            "can't write the output: Input/output error, or a disk fails: see dmesg",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "nnn"),
+            "nnn can't be used: File name too long; choose another name, or see what it is",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), "can't write the output: No space left"),
     ],

@@ -335,25 +335,26 @@ def test_a_test_tells_of_wrong_settings_here(settings, receiver, caplog):
     assert len(receiver.told) == 1
 
 
-def test_what_is_open_for_another_data_folder_keeps_nothing_from_being_told(
-    settings, receiver, tmp_path, caplog
-):
+def test_each_data_folder_is_told_of_by_itself(settings, receiver, tmp_path):
     alert(Event.CHECK, settings)
     assert receiver.told == BOTH
     other = replace(settings, data_dir=shutil.copytree(settings.data_dir, tmp_path / "other"))
     alert(Event.CHECK, other)
     assert receiver.told == BOTH
-    assert f"is of {settings.data_dir}: all that holds is sent again; give each" in caplog.text
-    caplog.clear()
-    assert alert(Event.CHECK, other).sent == []
-    assert not caplog.messages
+    for one in (settings, other, replace(other, data_dir=tmp_path / "other/../other")):
+        assert alert(Event.CHECK, one).sent == []
+    backup(other)
+    assert [alert(Event.CHECK, one).open for one in (other, settings)] == [
+        ["days"],
+        ["days", "backup"],
+    ]
 
 
 def test_a_clock_that_was_set_back_makes_no_length_of_time_below_nothing(
     settings, receiver, memory
 ):
     alert(Event.CHECK, settings)
-    state = read_state(memory)
+    state = read_state(memory, str(settings.data_dir))
     state.alerts["backup"].since += 1e6
     write_state(memory, state)
     backup(settings)
@@ -367,7 +368,7 @@ def test_what_gets_worse_is_told_once_more_and_what_gets_better_is_not(
     alert(Event.CHECK, settings)
     first = receiver.received[1]
     assert first.message["level"] == "warning"
-    state = read_state(memory)
+    state = read_state(memory, str(settings.data_dir))
     state.alerts["backup"].since = 1.5e9
     write_state(memory, state)
     receiver.received.clear()
@@ -405,7 +406,7 @@ def test_where_the_memory_is_junk_all_is_sent_again(content, settings, receiver,
     alert(Event.CHECK, settings)
     assert receiver.told == BOTH
     assert "alerts.json can't be read" in caplog.text
-    assert [*read_state(memory).alerts] == ["days", "backup"]
+    assert [*read_state(memory, str(settings.data_dir)).alerts] == ["days", "backup"]
 
 
 def test_where_nothing_can_be_remembered_all_is_sent_before_that_is_said(

@@ -145,9 +145,9 @@ def test_what_failed_while_a_check_looked_is_not_over_by_what_that_saw(
     assert receiver.told == [("cleared", UNIT)]
 
 
-def test_what_a_wrong_clock_has_dated_ahead_is_over_all_the_same(check, receiver, memory):
+def test_what_a_wrong_clock_has_dated_ahead_is_over_all_the_same(check, receiver, memory, settings):
     check({"days": BROKEN})
-    state = read_state(memory)
+    state = read_state(memory, str(settings.data_dir))
     state.alerts["days"].seen += 1e6
     write_state(memory, state)
     check({"days": WELL})

@@ -22,6 +22,8 @@ from utxoracle.jobs.alert_state import (
 LONG = 30.0
 """Seconds; nothing in these tests takes that long, so where it is set it never counts."""
 
+DATA = "/mnt/nvme/data"
+
 ALERT = Alert(
     id="a1",
     condition="disk",
@@ -33,6 +35,7 @@ ALERT = Alert(
     seen=1.5e9 + 0.5,
 )
 STATE = AlertState(
+    DATA,
     alerts={
         "disk": ALERT,
         "run": replace(ALERT, condition="run", told=True, ended=1.6e9),
@@ -42,22 +45,24 @@ STATE = AlertState(
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    for state in (STATE, AlertState(), replace(STATE, backup=BackupReading("x", "damaged"))):
+    for state in (STATE, AlertState(DATA), replace(STATE, backup=BackupReading("x", "damaged"))):
         write_state(tmp_path, state)
-        assert read_state(tmp_path) == state
+        assert read_state(tmp_path, DATA) == state
 
 
-def test_what_was_written_before_there_was_seen_is_read_too(tmp_path):
-    write_state(tmp_path, AlertState({"disk": ALERT}))
-    content = json.loads(state_file(tmp_path).read_bytes())
-    del content["alerts"][0]["seen"]
-    state_file(tmp_path).write_text(json.dumps(content))
-    assert read_state(tmp_path) == AlertState({"disk": replace(ALERT, seen=ALERT.since)})
+def test_what_is_remembered_of_other_data_folders_stays(tmp_path):
+    write_state(tmp_path, STATE)
+    other = read_state(tmp_path, "/data")
+    assert (other.alerts, other.backup) == ({}, None)
+    other.alerts["disk"] = ALERT
+    write_state(tmp_path, other)
+    assert read_state(tmp_path, DATA).alerts == STATE.alerts
+    assert read_state(tmp_path, "/data").alerts == {"disk": ALERT}
 
 
 def test_nothing_is_remembered_at_first(tmp_path):
     with pytest.raises(FileNotFoundError):
-        read_state(tmp_path)
+        read_state(tmp_path, DATA)
 
 
 def test_the_state_is_private(tmp_path):
@@ -70,7 +75,7 @@ def test_the_state_is_private(tmp_path):
 
 def changed(**others) -> bytes:
     content = {"alerts": [ALERT.__dict__ | others], "backup": None}
-    return json.dumps(content).encode()
+    return json.dumps({"data_dirs": {DATA: content}}).encode()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def changed(**others) -> bytes:
 def test_what_is_no_state_is_refused(content, tmp_path):
     state_file(tmp_path).write_bytes(content)
     with pytest.raises(ValueError, match=r".*"):
-        read_state(tmp_path)
+        read_state(tmp_path, DATA)
 
 
 def test_a_state_that_is_another_users_can_not_be_read_but_is_replaced(open_folder):
@@ -115,9 +120,9 @@ def test_a_state_that_is_another_users_can_not_be_read_but_is_replaced(open_fold
     with ordinary_user():
         if os.geteuid() != state_file(open_folder).stat().st_uid:
             with pytest.raises(PermissionError):
-                read_state(open_folder)
-        write_state(open_folder, AlertState())
-        assert read_state(open_folder) == AlertState()
+                read_state(open_folder, DATA)
+        write_state(open_folder, AlertState(DATA))
+        assert read_state(open_folder, DATA) == AlertState(DATA)
 
 
 def test_a_folder_that_can_not_be_written_is_told(open_folder):

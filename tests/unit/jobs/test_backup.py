@@ -329,6 +329,11 @@ def test_a_clock_that_jumps_ahead_takes_no_backups_with_it(data, settings, backu
     assert backup(settings).removed == tuple(made[1:])
 
 
+def test_a_rhythm_that_is_slower_than_they_stay_is_no_jump(data, settings, backups):
+    made = [of_day(data.snapshot, backups, days) for days in (33, 66, 99)]
+    assert backup(settings).removed == (made[2],)
+
+
 def test_those_of_another_network_replace_none(tmp_path, data, settings, backups):
     other = DataFolder(tmp_path / "main")
     create_database(other, MAIN)

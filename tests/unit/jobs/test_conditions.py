@@ -99,12 +99,12 @@ def settings_of(folder, **others):
 def opened(*names):
     """A state in which alerts about these conditions are open."""
     return AlertState(
-        {name: Alert("id", name, "x", "warning", "x", {}, NOW - 10, NOW - 10) for name in names}
+        "", {name: Alert("id", name, "x", "warning", "x", {}, NOW - 10, NOW - 10) for name in names}
     )
 
 
 def judged(folder, state=None, now=NOW, **settings):
-    found = conditions(settings_of(folder, **settings), state or AlertState(), now)
+    found = conditions(settings_of(folder, **settings), state or AlertState(""), now)
     return {one.name: one for one in found.conditions}
 
 
@@ -392,25 +392,25 @@ def test_a_damaged_backup_is_one_until_there_is_a_good_one(well):
     content[5000] ^= 1
     path.write_bytes(content)
     settings = settings_of(well)
-    found = conditions(settings, AlertState(), NOW)
+    found = conditions(settings, AlertState(""), NOW)
     assert [one.name for one in found.conditions if one.holds] == ["backup"]
-    again = conditions(settings, AlertState(backup=found.backup), NOW)
+    again = conditions(settings, AlertState("", backup=found.backup), NOW)
     assert again.conditions == found.conditions
     assert again.backup == found.backup
     back_up(well, NOW)
-    healed = conditions(settings, AlertState(backup=found.backup), NOW)
+    healed = conditions(settings, AlertState("", backup=found.backup), NOW)
     assert not any(one.holds for one in healed.conditions)
 
 
 def test_a_backup_is_read_whole_only_once(well):
     path = newest_backup(well)
-    found = conditions(settings_of(well), AlertState(), NOW)
+    found = conditions(settings_of(well), AlertState(""), NOW)
     status = path.stat()
     with path.open("r+b") as file:
         file.seek(5000)
         file.write(b"another byte")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    state = AlertState(backup=found.backup)
+    state = AlertState("", backup=found.backup)
     assert held(well, state) == []
     os.utime(path)
     assert held(well, state) == ["backup"]

@@ -1,5 +1,6 @@
 """Whether somebody is told when something fails."""
 
+from utxoracle.jobs.checks.unseen import raise_if_closed
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.webhook import Webhook
 from utxoracle.settings import Settings, variable_of
@@ -13,9 +14,7 @@ def alerts(settings: Settings) -> Check:
         UsageError: They can't be used.
     """
     for path in filter(None, (settings.alert_url_file, settings.alert_secret_file)):
-        # That this user may not read it is no fault of the file.
-        with path.open("rb"):
-            pass
+        raise_if_closed(path)
     webhook = Webhook.from_settings(settings)
     if webhook is None:
         return Check(

@@ -2,10 +2,10 @@
 
 import http.client
 import json
-from pathlib import Path
 from typing import Any
 
 from utxoracle.jobs.checks.services import is_installed
+from utxoracle.jobs.checks.unseen import raise_if_closed
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.secret_file import bearer_token
@@ -24,13 +24,14 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S
 """Where a server that listens everywhere is asked."""
 
 
-def api(settings: Settings, newest: int | None) -> Check:
+def api(settings: Settings, newest: int | None, *, is_known: bool = True) -> Check:
     """Check that the API answers with the newest price.
 
     Args:
         settings: Where it listens, and the file of its token.
         newest: Height of the newest window price, as the snapshot told it a moment ago; None
-            where there is none, or that isn't known.
+            where there is none.
+        is_known: Whether the snapshot could be read.
 
     Raises:
         OSError: The token can't be read.
@@ -44,7 +45,10 @@ def api(settings: Settings, newest: int | None) -> Check:
     host = _ANY_ADDRESS.get(settings.api_host, settings.api_host)
     place = f"http://{f'[{host}]' if ':' in host else host}:{settings.api_port}"
     path = settings.api_token_file
-    headers = {"Authorization": f"Bearer {_token(path)}"} if path else {}
+    headers = {}
+    if path:
+        raise_if_closed(path)
+        headers["Authorization"] = f"Bearer {bearer_token(path, variable_of('api_token_file'))}"
     try:
         status, body = _get(host, settings.api_port, headers)
     except ConnectionRefusedError:
@@ -56,14 +60,14 @@ def api(settings: Settings, newest: int | None) -> Check:
             f"{place} does not answer ({error or type(error).__name__}): see journalctl -u "
             "utxoracle-api, and whether another program listens there",
         )
-    return _judge(place, status, body, newest)
-
-
-def _token(path: Path) -> str:
-    # That this user may not read it is no fault of the file.
-    with path.open("rb"):
-        pass
-    return bearer_token(path, variable_of("api_token_file"))
+    found = _judge(place, status, body, newest)
+    if found.status is CheckStatus.OK and not is_known:
+        return Check(
+            CheckStatus.UNKNOWN,
+            f"{found.detail}, but nothing tells whether that is right: see the check of the "
+            "snapshot",
+        )
+    return found
 
 
 def _get(host: str, port: int, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -108,18 +112,8 @@ def _judge(place: str, status: int, body: bytes, newest: int | None) -> Check:
             f"{place} answers with {status} and no price: see whether another program listens "
             "there, or journalctl -u utxoracle-api",
         )
-    return _compared(place, height, newest)
-
-
-def _compared(place: str, height: int, newest: int | None) -> Check:
-    if newest is None:
-        return Check(
-            CheckStatus.UNKNOWN,
-            f"{place} answers with the price of block {height}, but nothing tells which one is the "
-            "newest: see the check of the snapshot",
-        )
     # A run may have published another snapshot since that was told.
-    if height < newest:
+    if newest is not None and height < newest:
         return Check(
             CheckStatus.ERROR,
             f"{place} answers with the price of block {height}, but {newest} is published: see "

@@ -88,7 +88,7 @@ def last_dump(settings: Settings, now: float) -> Check | None:
         return Check(
             CheckStatus.WARNING,
             f"a dump of MariaDB is overdue: {told}; run utxoracle backup-mempool-db as root, and "
-            "see journalctl -u utxoracle-backup-mempool",
+            "see journalctl -u utxoracle-backup-mempool, or move the dumps away",
         )
     return Check(CheckStatus.OK, told)
 

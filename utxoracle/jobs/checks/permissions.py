@@ -140,10 +140,10 @@ def _faults_for_writer(folder: DataFolder, backups: Path) -> list[str]:
             mode = path.stat().st_mode
         except FileNotFoundError:
             continue
-        if mode & needed != needed:
+        if stat.S_ISDIR(mode) and needed != stat.S_IRWXU:
+            found.append(f"{path} is a folder, and must be a file: move it away")
+        elif mode & needed != needed:
             found.append(f"{path} can't be written by its owner: chmod u+rwX {path}")
-        elif stat.S_ISDIR(mode) != (needed == stat.S_IRWXU):
-            found.append(f"{path} is something else than it must be: move it away")
     return found
 
 

@@ -1,6 +1,7 @@
 """What it means that a file or folder can't be looked at."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from utxoracle.errors import DISK_FAILURES
@@ -22,6 +23,18 @@ def unseen(path: Path, error: OSError) -> Check:
     if closed := _closed_by_mode(path):
         return Check(CheckStatus.ERROR, f"{why}; give it back with chmod u+rwX {closed}")
     return Check(CheckStatus.UNKNOWN, f"{why}; run it as the service's user, or as root")
+
+
+def raise_if_closed(path: Path) -> None:
+    """Raise what the system says of a file that is there but can't be read.
+
+    For checks that would take it for a bad one: that this user may not read it is no fault of it.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError), path.open("rb"):
+        pass
 
 
 def _closed_by_mode(path: Path) -> Path | None:

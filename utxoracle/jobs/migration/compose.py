@@ -9,7 +9,7 @@ from pathlib import Path
 from utxoracle.errors import UsageError
 from utxoracle.jobs.migration.compose_lines import read_compose
 from utxoracle.jobs.migration.env_text import NETWORKS, env_lines
-from utxoracle.jobs.migration.layout import DATA
+from utxoracle.jobs.migration.layout import DATA, USER
 from utxoracle.jobs.migration.nix_text import Value, definition
 from utxoracle.jobs.migration.old_names import (
     BACKEND_PORT,
@@ -30,9 +30,6 @@ from utxoracle.jobs.migration.old_names import (
 from utxoracle.jobs.migration.old_settings import NotUnderstood, Port, Role, Setting, read_env
 from utxoracle.jobs.migration.secret_files import FOLDER, Secret
 from utxoracle.settings import HIGHEST_PORT, Settings
-
-USER = "utxoracle"
-"""Who the services run as."""
 
 _CONFIG = Path("/etc/utxoracle")
 """On the root disk: that the other one is gone is one of the alerts."""
@@ -145,6 +142,7 @@ class _Translating:
         self._commands: dict[str, None] = {}
         self._databases: dict[Path, None] = {}
         self._said_at: dict[OptionPath, str] = {}
+        self._named: dict[OptionPath, str] = {}
         self._unknown: dict[str, None] = {}
 
     def take_all(self, settings: Iterable[Setting], folder: Path) -> None:
@@ -205,6 +203,7 @@ class _Translating:
         if note and _DEFAULTS.get(path) != value:
             self._remark(setting.place, setting.name, note)
         self._set(path, value, setting.place)
+        self._named[path] = setting.name
 
     def _take_password(self, setting: Setting, rule: Password) -> None:
         file = self._base / FOLDER / rule.file
@@ -281,8 +280,13 @@ class _Translating:
             taken[fit[1]] = left.pop(fit)
         for path in left:
             del self.options[path]
-            why = "is not translated: utxoracle would refuse that value, see docs/usage.md"
-            self._remark(self._said_at[path], path[1], why)
+            said = f"{self._said_at[path]}: {self._named.get(path, path[1])} "
+            # What would be different with it is no news without it.
+            self.remarks = [one for one in self.remarks if not one.startswith(said)]
+            self.remarks.append(
+                f"{said}is not translated: utxoracle would refuse that value for {path[1]}, see "
+                "docs/usage.md"
+            )
 
     def _remark(self, place: str, name: str, what: str) -> None:
         self.remarks.append(f"{place}: {name} {what}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utxoracle.errors import StorageError
 from utxoracle.jobs.migration.old_rows import called_as_databases, old_databases, read_old_rows
+from utxoracle.store.folder import log_of
 
 _TEMPORARY = ("tmp", "var/tmp")
 """Below the root of the machine: where the predecessor's fallback database may be."""
@@ -17,7 +18,10 @@ _PRIVATE = "systemd-private-*"
 """What systemd calls a service's own temporary folder, in which there is one called tmp."""
 
 STRANGERS = "a link or another user's, where everyone may put files"
-UNPROVEN = "not readable as a database of the predecessor, and outside of the old tree"
+UNPROVEN = (
+    "not readable as a database of the predecessor, and outside of the old tree: name its folder "
+    "by --also where it is to be taken all the same"
+)
 LOG_ELSEWHERE = "the log beside it is a link or another user's"
 
 
@@ -65,7 +69,7 @@ def find_databases(
     found.left |= {path: STRANGERS for path in fallen if path not in trusted}
     # Should only one of them be moved, it must not be the file alone: rows would be missing.
     for path in old_databases([*places, *trusted, *named]):
-        real, log = judge.real(path), path.with_name(f"{path.name}.wal")
+        real, log = judge.real(path), log_of(path)
         if why := judge.why_left(path, real, log):
             found.left[path] = why
             continue

@@ -8,6 +8,9 @@ from utxoracle.jobs.migration.old_rows import read_old_rows
 from utxoracle.jobs.migration.secret_files import FOLDER as SECRETS
 from utxoracle.store.folder import DataFolder
 
+USER = "utxoracle"
+"""Who the services run as, and their data belongs to."""
+
 DATA = Path("utxoracle/data")
 """Our data folder."""
 

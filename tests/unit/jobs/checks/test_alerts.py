@@ -36,6 +36,13 @@ def test_what_alerts_could_not_be_sent_with_fails(tmp_path, name, content, why):
         alerts(Settings(alert_url=url, **{name: file}))
 
 
+@pytest.mark.parametrize("name", ["alert_secret_file", "alert_url_file"])
+def test_a_file_that_is_not_there_fails(tmp_path, name):
+    url = None if name == "alert_url_file" else URL
+    with pytest.raises(UsageError, match="can't be read: No such file"):
+        alerts(Settings(alert_url=url, **{name: tmp_path / "gone"}))
+
+
 def test_a_url_that_is_none_fails():
     with pytest.raises(UsageError, match="UTXORACLE_ALERT_URL can't be used as a URL"):
         alerts(Settings(alert_url="foo"))

@@ -18,8 +18,8 @@ from utxoracle.store.folder import DataFolder
 TOKEN = "correct horse battery staple".replace(" ", "-")
 
 
-def found(status, detail, port, newest=None, **settings):
-    told = api(Settings(api_port=port, **settings), newest)
+def found(status, detail, port, newest=None, *, is_known=True, **settings):
+    told = api(Settings(api_port=port, **settings), newest, is_known=is_known)
     assert (told.status, "\n" in told.detail) == (status, False), told
     assert detail in told.detail
 
@@ -88,8 +88,8 @@ def test_a_token_that_is_refused_fails_and_is_not_shown(running, tmp_path):
 
 def test_whether_a_price_is_the_newest_is_not_known_without_the_snapshot(running):
     port, token = running
-    told = "answers with the price of block 934559, but nothing tells which one is the newest"
-    found(CheckStatus.UNKNOWN, told, port, api_token_file=token)
+    told = "answers with the price of block 934559, but nothing tells whether that is right: see"
+    found(CheckStatus.UNKNOWN, told, port, is_known=False, api_token_file=token)
 
 
 @pytest.mark.parametrize("content", [f"{TOKEN}\r{TOKEN}", f"{TOKEN} {TOKEN}", "short"])

@@ -150,7 +150,7 @@ def test_dumps_are_looked_at_where_there_are_any(tmp_path):
     assert found(31) == (
         CheckStatus.WARNING,
         f"a dump of MariaDB is overdue: {newest} is 31 h old; run utxoracle backup-mempool-db as "
-        "root, and see journalctl -u utxoracle-backup-mempool",
+        "root, and see journalctl -u utxoracle-backup-mempool, or move the dumps away",
     )
     assert found(31, backup_hours=32.0)[0] == CheckStatus.OK
     status, detail = found(-26)

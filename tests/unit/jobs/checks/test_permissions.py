@@ -112,7 +112,7 @@ def test_what_its_owner_can_not_write_fails(folder, settings, name):
 def test_a_folder_in_the_place_of_the_lock_fails(folder, settings):
     folder.lock.unlink(missing_ok=True)
     folder.lock.mkdir(0o750)
-    failed(permissions.stored(settings), f"{folder.lock} is something else than it must be")
+    failed(permissions.stored(settings), f"{folder.lock} is a folder, and must be a file: move")
 
 
 @as_root
