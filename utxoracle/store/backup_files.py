@@ -126,7 +126,9 @@ def recorded_checksum(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"{file} can't be read: {error.strerror}; check its owner") from None
+        raise StorageError(
+            f"{file} can't be read: {error.strerror}; check its owner and its disk"
+        ) from None
     if not match or match[2] != path.name:
         raise StorageError(
             f"{file} is damaged, or of another file, so nothing tells whether {path.name} is "

@@ -213,7 +213,9 @@ def _check_file(path: Path, remedy: str = ANOTHER) -> None:
             raise StorageError(f"{path} {what}: utxoracle backups tells what there is")
         size = path.stat().st_size
     except OSError as error:
-        raise StorageError(f"{path} can't be read: {error.strerror}; check its owner") from None
+        raise StorageError(
+            f"{path} can't be read: {error.strerror}; check its owner and its disk"
+        ) from None
     if not size:
         raise StorageError(f"{path} is empty: use another backup")
     log = log_of(path)
