@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 
+from tests.unit.jobs.receiving import Receiver
 from utxoracle.bitcoin.network import REGTEST
 from utxoracle.store.database import create_database
 from utxoracle.store.folder import DataFolder
@@ -13,6 +14,13 @@ def empty_store(tmp_path_factory):
     folder = DataFolder(tmp_path_factory.mktemp("store") / "data")
     create_database(folder, REGTEST)
     return folder.path
+
+
+@pytest.fixture
+def receiver():
+    """Takes the alerts that are sent to it."""
+    with Receiver() as one:
+        yield one
 
 
 @pytest.fixture

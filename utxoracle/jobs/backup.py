@@ -32,7 +32,7 @@ from utxoracle.store.folder import (
     check_access,
     check_free,
     check_owner,
-    not_there,
+    no_snapshot,
 )
 from utxoracle.store.lock import backup_lock
 from utxoracle.store.mounts import check_mounted
@@ -134,19 +134,14 @@ def check_backup_folder(folder: Path) -> None:
 
 def _published_size(data: DataFolder) -> int:
     try:
-        if not (data.snapshot.exists() or data.database.exists()):
-            raise StorageError(not_there(data.snapshot))
         return data.snapshot.stat().st_size
-    except FileNotFoundError:
-        raise StorageError(
-            f"{data.snapshot} is not there, so nothing can be backed up: run utxoracle analyze, "
-            "which publishes it"
-        ) from None
     except OSError as error:
-        raise StorageError(
-            f"{data.snapshot} can't be read: {error.strerror}; check the modes of its folders, and "
-            "its disk (dmesg)"
-        ) from None
+        if isinstance(error, FileNotFoundError) and data.database.exists():
+            raise StorageError(
+                f"{data.snapshot} is not there, so nothing can be backed up: run utxoracle "
+                "analyze, which publishes it"
+            ) from None
+        raise no_snapshot(data, error) from None
 
 
 def _make_default(data: DataFolder, folder: Path) -> None:

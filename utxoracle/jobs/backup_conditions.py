@@ -6,7 +6,7 @@ from pathlib import Path
 from utxoracle.errors import UtxoracleError
 from utxoracle.jobs.alert_state import BackupReading
 from utxoracle.jobs.checks import backups
-from utxoracle.jobs.condition import UNKNOWN, WELL, Condition, guarded, seen, unforeseen
+from utxoracle.jobs.condition import UNKNOWN, WELL, Condition, guarded, lost, seen, unforeseen
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.time_limit import within
 from utxoracle.settings import Settings
@@ -39,7 +39,8 @@ def backup_conditions(
             check, read = _whole(settings, read, now, newest.check)
             newest = Condition(_BACKUP, "backup", seen(check))
     except OSError as error:
-        newest = Condition(_BACKUP, "backup", _lost(settings, error))
+        folder = f"the folder of backups {settings.backup_folder()}"
+        newest = Condition(_BACKUP, "backup", lost(folder, LISTING, error, "check its disk"))
     except UtxoracleError as error:
         newest = Condition(_BACKUP, "backup", Check(CheckStatus.ERROR, str(error)))
     except Exception as error:
@@ -77,16 +78,6 @@ def _whole(
     if check.status is CheckStatus.UNKNOWN:
         return check, read
     return check, BackupReading(mark, None if check.status is CheckStatus.OK else check.detail)
-
-
-def _lost(settings: Settings, error: OSError) -> Check:
-    is_late = isinstance(error, TimeoutError)
-    what = error.strerror or type(error).__name__
-    why = f"gives no answer within {LISTING:g} s" if is_late else f"fails: {what}"
-    return Check(
-        CheckStatus.ERROR,
-        f"the folder of backups {settings.backup_folder()} {why}; see dmesg, and check its disk",
-    )
 
 
 def _newest(settings: Settings) -> tuple[str, int]:

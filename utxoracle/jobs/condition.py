@@ -69,6 +69,14 @@ def unforeseen(name: str, error: Exception) -> Check:
     )
 
 
+def lost(what: str, patience: float, error: OSError, cure: str) -> Check:
+    """Return what to tell of a disk that gives no answer within `patience` seconds, or fails."""
+    how = f"fails: {error.strerror or type(error).__name__}"
+    if isinstance(error, TimeoutError):
+        how = f"gives no answer within {patience:g} s"
+    return Check(CheckStatus.ERROR, f"{what} {how}; see dmesg, and {cure}")
+
+
 def seen(check: Check) -> Check:
     """Return an error for what can't be looked at: nobody else would hear of it."""
     if check.status is CheckStatus.UNKNOWN:

@@ -9,7 +9,7 @@ from utxoracle.errors import StorageError
 from utxoracle.jobs.alert_state import Alert, AlertState, BackupReading, Context
 from utxoracle.jobs.backup_conditions import backup_conditions
 from utxoracle.jobs.checks import disk
-from utxoracle.jobs.condition import UNKNOWN, WELL, Condition, guarded, seen, unforeseen
+from utxoracle.jobs.condition import UNKNOWN, WELL, Condition, guarded, lost, seen, unforeseen
 from utxoracle.jobs.health import (
     Check,
     CheckStatus,
@@ -106,14 +106,8 @@ def _storage(settings: Settings, ask: Callable[[], Check]) -> Condition:
 
 
 def _lost(settings: Settings, error: OSError) -> Condition:
-    is_late = isinstance(error, TimeoutError)
-    why = (
-        f"gives no answer within {PATIENCE:g} s"
-        if is_late
-        else f"fails: {error.strerror or type(error).__name__}"
-    )
-    detail = f"the disk of {settings.data_folder()} {why}; see dmesg, and check it"
-    return _storage(settings, lambda: Check(CheckStatus.ERROR, detail))
+    check = lost(f"the disk of {settings.data_folder()}", PATIENCE, error, "check it")
+    return _storage(settings, lambda: check)
 
 
 def _on_disk(settings: Settings, state: AlertState, now: float) -> list[Condition]:

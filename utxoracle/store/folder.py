@@ -155,6 +155,21 @@ def not_there(path: Path) -> str:
     )
 
 
+def no_snapshot(folder: DataFolder, error: OSError) -> StorageError:
+    """Return what to raise where the snapshot is not there, or can't be looked at."""
+    path = folder.snapshot
+    if not isinstance(error, FileNotFoundError):
+        return StorageError(
+            f"{path} can't be read: {error.strerror}; check the modes of its folders, and its disk "
+            "(dmesg)"
+        )
+    if folder.database.exists():
+        return StorageError(
+            f"{path} is not there: run utxoracle analyze, which publishes {folder.database} again"
+        )
+    return StorageError(not_there(path))
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and those that it is in, unless it is there.
 

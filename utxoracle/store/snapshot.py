@@ -7,7 +7,7 @@ from pathlib import Path
 from utxoracle.atomic import sync_folder
 from utxoracle.errors import StorageError
 from utxoracle.store.connection import Connection
-from utxoracle.store.folder import REPUBLISH, DataFolder, not_there
+from utxoracle.store.folder import REPUBLISH, DataFolder, no_snapshot
 from utxoracle.store.queries import Reader
 from utxoracle.store.schema import known_version
 
@@ -147,20 +147,9 @@ class Snapshot:
     def _current_key(self) -> FileKey:
         try:
             status = self._path.stat()
-        except FileNotFoundError:
-            self.close()
-            raise StorageError(
-                f"{self._path} is not there: run utxoracle analyze, which publishes "
-                f"{self._folder.database} again"
-                if self._folder.database.exists()
-                else not_there(self._path)
-            ) from None
         except OSError as error:
             self.close()
-            raise StorageError(
-                f"{self._path} can't be read: {error.strerror}; check the modes of its folders, "
-                "and its disk (dmesg)"
-            ) from None
+            raise no_snapshot(self._folder, error) from None
         return status.st_ino, status.st_mtime_ns
 
     def _open_newest(self, key: FileKey) -> tuple[Connection, FileKey]:

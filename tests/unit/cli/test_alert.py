@@ -3,16 +3,9 @@ import json
 import pytest
 
 from tests.appliance import Appliance, one_line, simulated_node
-from tests.unit.jobs.receiving import Receiver
 
 CHAIN = "seed=5,days=1,transactions=20,blocks_per_day=100"
 SECRET = "/hooks/S3CRET?token=S3CRET"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as one:
-        yield one
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from tests.appliance import Appliance
 from tests.conftest import ordinary_user
 from tests.filled import fill
-from tests.unit.jobs.receiving import Receiver
 from utxoracle.errors import DeliveryError, StorageError, UsageError
 from utxoracle.jobs.alert import Event, alert
 from utxoracle.jobs.alert_state import read_state, state_file, write_state
@@ -20,12 +19,6 @@ from utxoracle.store.last_run import read_last_run, write_last_run
 
 BACKUP = "utxoracle-backup.service"
 ANALYZE = "utxoracle-analyze.service"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)

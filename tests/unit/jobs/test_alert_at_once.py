@@ -6,7 +6,6 @@ from threading import Event as Flag
 
 import pytest
 
-from tests.unit.jobs.receiving import Receiver
 from utxoracle.jobs import alert as alert_job
 from utxoracle.jobs.alert import Event, alert
 from utxoracle.jobs.alert_state import read_state, write_state
@@ -22,12 +21,6 @@ LONG = 30.0
 BACKUP = "utxoracle-backup.service"
 UNIT = f"unit:{BACKUP}"
 BROKEN = Check(CheckStatus.ERROR, "it is broken")
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as one:
-        yield one
 
 
 @pytest.fixture

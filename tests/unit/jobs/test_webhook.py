@@ -23,12 +23,6 @@ LONG = 30.0
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
 
 
-@pytest.fixture
-def receiver():
-    with Receiver() as one:
-        yield one
-
-
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch):
     """The seconds of every pause between tries, none of which is waited."""

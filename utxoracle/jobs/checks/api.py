@@ -4,16 +4,13 @@ import http.client
 import json
 from typing import Any
 
-from utxoracle.jobs.checks.services import is_installed
+from utxoracle.jobs.checks.services import API_UNITS, is_installed
 from utxoracle.jobs.checks.unseen import raise_if_closed
 from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.settings import Settings, variable_of
 from utxoracle.sources.secret_file import bearer_token
 
 _PATH = "/api/prices/latest"
-_UNITS = ("utxoracle-api.socket", "utxoracle-api.service")
-"""What listens, where it is installed: systemd, or the API itself."""
-
 _PATIENCE = 5
 """Seconds for a connection, and for each part of an answer."""
 
@@ -81,7 +78,7 @@ def _get(host: str, port: int, headers: dict[str, str]) -> tuple[int, bytes]:
 
 
 def _not_running(place: str) -> Check:
-    if unit := next(filter(is_installed, _UNITS), None):
+    if unit := next(filter(is_installed, API_UNITS), None):
         return Check(CheckStatus.ERROR, f"nothing listens at {place}: systemctl start {unit}")
     return Check(
         CheckStatus.WARNING,

@@ -9,19 +9,20 @@ from utxoracle.jobs.health import Check, CheckStatus
 _OURS = ("utxoracle*", "podman-mempool-*", "podman-network-mempool*")
 """Patterns: they fit what is loaded, as all is that failed."""
 
+API_SOCKET, API_SERVICE = API_UNITS = ("utxoracle-api.socket", "utxoracle-api.service")
+"""What listens, where it is installed: systemd, or the API itself."""
+
 _LASTING = (
     "utxoracle.target",
-    "utxoracle-api.socket",
+    API_SOCKET,
     "utxoracle-rpc-proxy.socket",
     "podman-mempool-db.service",
     "podman-mempool-electrs.service",
     "podman-mempool-backend.service",
     "podman-mempool-frontend.service",
 )
-"""Units that are always to be active where they are installed."""
-
-_API = "utxoracle-api.service"
-"""The same of this one, unless a socket starts it with the first request."""
+"""Units that are always to be active where they are installed; so is the API's service, unless
+its socket starts it with the first request."""
 
 _TIMERS = ("utxoracle-analyze.timer", "utxoracle-backup.timer")
 """Those without which nothing goes on; others are there as they are wanted."""
@@ -37,14 +38,14 @@ Unit = dict[str, str]
 
 def units() -> Check:
     """Check that no unit has failed, and that those are active that always must be."""
-    shown = _show("Id,LoadState,ActiveState,Result", *_LASTING, *_OURS, _API)
+    shown = _show("Id,LoadState,ActiveState,Result", *_LASTING, *_OURS)
     if shown is None:
         return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
     # Of those that are named, systemd also tells that they are not there.
     found = {unit["Id"]: unit for unit in shown if unit["LoadState"] != "not-found"}
     if not found:
         return Check(CheckStatus.UNKNOWN, "systemd knows no unit of utxoracle")
-    lasting = _LASTING if "utxoracle-api.socket" in found else (*_LASTING, _API)
+    lasting = _LASTING if API_SOCKET in found else (*_LASTING, API_SERVICE)
     down = []
     for name, unit in found.items():
         state = unit["ActiveState"]

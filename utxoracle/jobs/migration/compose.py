@@ -141,8 +141,7 @@ class _Translating:
         self._secrets: dict[str, bytes] = {}
         self._commands: dict[str, None] = {}
         self._databases: dict[Path, None] = {}
-        self._said_at: dict[OptionPath, str] = {}
-        self._named: dict[OptionPath, str] = {}
+        self._said_by: dict[OptionPath, Setting] = {}
         self._unknown: dict[str, None] = {}
 
     def take_all(self, settings: Iterable[Setting], folder: Path) -> None:
@@ -202,8 +201,7 @@ class _Translating:
             return
         if note and _DEFAULTS.get(path) != value:
             self._remark(setting.place, setting.name, note)
-        self._set(path, value, setting.place)
-        self._named[path] = setting.name
+        self._set(path, value, setting)
 
     def _take_password(self, setting: Setting, rule: Password) -> None:
         file = self._base / FOLDER / rule.file
@@ -233,21 +231,23 @@ class _Translating:
             command = ["install", "-D", "-o", USER, "-g", USER, "-m", "400", str(file)]
             file = _CONFIG / rule.file
             self._commands[shlex.join([*command, str(file)])] = None
-        self._set(rule.path, str(file), setting.place, is_other=rule.file in self._secrets)
+        self._set(rule.path, str(file), setting, is_other=rule.file in self._secrets)
         self._secrets[rule.file] = data
 
-    def _set(self, path: OptionPath, value: Value, place: str, *, is_other: bool = False) -> None:
+    def _set(
+        self, path: OptionPath, value: Value, setting: Setting, *, is_other: bool = False
+    ) -> None:
         if is_other or self.options.get(path, value) != value:
             self.remarks.append(
-                f"{self._said_at[path]} and {place} contradict each other: the second counts, "
-                f"for {'.'.join(path)}"
+                f"{self._said_by[path].place} and {setting.place} contradict each other: the "
+                f"second counts, for {'.'.join(path)}"
             )
-        self.options[path], self._said_at[path] = value, place
+        self.options[path], self._said_by[path] = value, setting
 
     def _check_node(self) -> None:
         """Put right where the node is, and how to log in, which containers saw otherwise."""
         host = self.options.get(NODE_HOST)
-        place = self._said_at.get(NODE_HOST, "")
+        place = self._said_by[NODE_HOST].place if host else ""
         if host in _THE_MACHINE:
             self.options[NODE_HOST] = "127.0.0.1"
         elif isinstance(host, str) and not set(host) & {".", ":"}:
@@ -267,7 +267,7 @@ class _Translating:
         if NODE_PASSWORD in self.options and NODE_COOKIE in self.options:
             del self.options[NODE_COOKIE]
             self._remark(
-                self._said_at[NODE_COOKIE],
+                self._said_by[NODE_COOKIE].place,
                 "CORE_RPC_COOKIE_PATH",
                 "is not taken, as there is a password: there can be one of the two",
             )
@@ -280,7 +280,7 @@ class _Translating:
             taken[fit[1]] = left.pop(fit)
         for path in left:
             del self.options[path]
-            said = f"{self._said_at[path]}: {self._named.get(path, path[1])} "
+            said = f"{self._said_by[path].place}: {self._said_by[path].name} "
             # What would be different with it is no news without it.
             self.remarks = [one for one in self.remarks if not one.startswith(said)]
             self.remarks.append(
