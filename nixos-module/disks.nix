@@ -1,0 +1,14 @@
+# Which disk a folder is on, as the configuration declares it.
+{ config, lib }:
+rec {
+  isWithin = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
+
+  # The longest declared mount point above `path`; "/" where there is none but that of the root disk.
+  mountPointOf =
+    path:
+    lib.foldl' (found: one: if lib.stringLength one > lib.stringLength found then one else found) "/" (
+      lib.filter (one: one != "/" && isWithin one path) (
+        lib.mapAttrsToList (_: fileSystem: fileSystem.mountPoint) config.fileSystems
+      )
+    );
+}
