@@ -76,7 +76,7 @@ let
   };
 
   cfg = config.services.utxoracle;
-  inherit (cfg) api storage;
+  inherit (cfg) api;
   guard = import ./guard.nix { inherit config lib; };
   hardening = import ./hardening.nix;
   secretFile = import ./secret-file.nix { inherit lib; };
@@ -154,12 +154,12 @@ in
           ExecStart = "${cfg.package.python}/bin/python -m utxoracle.api";
           ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
           KillMode = "mixed";
+          # No path below the disk is named here: it would be a mount of this unit's own, by which
+          # a disk that was taken out stays in use, and hides the one that comes back.
           # The program gives requests 30 seconds to end.
           TimeoutStopSec = 40;
           Restart = "on-failure";
           RestartSec = 5;
-          ReadOnlyPaths = [ "-${storage.base}" ];
-          InaccessiblePaths = [ "-${storage.paths.mempool}" ];
         };
     };
   };

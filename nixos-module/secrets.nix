@@ -107,6 +107,8 @@ in
             TimeoutStartSec = "5min";
             RuntimeDirectory = "utxoracle-secrets";
             RuntimeDirectoryMode = "0711";
+            # Whoever keeps theirs in /root may.
+            ProtectHome = "read-only";
             # The unit doesn't remain active, but what it hands out is wanted for longer.
             RuntimeDirectoryPreserve = true;
             ReadWritePaths = lib.optional (mempool.enable || bitcoin.local.enable) storage.paths.secrets;

@@ -96,6 +96,7 @@ in
       }
 
       (container "backend" {
+        description = "Back end of mempool";
         host = 12;
         inherit (mempool) uid;
         inherit (mempool.backend) memory;

@@ -7,6 +7,7 @@ let
 in
 name:
 {
+  description,
   # Last number of the address on the network.
   host,
   uid,
@@ -66,6 +67,7 @@ name:
   systemd.services."podman-mempool-${name}" = lib.mkMerge [
     guard.disk
     {
+      inherit description;
       wantedBy = [ "utxoracle.target" ];
       partOf = [ "utxoracle.target" ];
       wants = [ "utxoracle-secrets.service" ] ++ wants;

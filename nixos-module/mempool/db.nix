@@ -61,6 +61,7 @@ in
       }
 
       (container "db" {
+        description = "MariaDB of mempool";
         host = 10;
         inherit (db) uid memory;
         stop = 120;

@@ -31,6 +31,7 @@ in
 
   config = lib.mkIf (cfg.enable && mempool.enable && mempool.web.enable) (
     container "frontend" {
+      description = "Page of mempool";
       host = 13;
       inherit (mempool) uid;
       inherit (mempool.web) memory;

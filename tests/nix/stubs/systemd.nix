@@ -99,8 +99,8 @@ let
   service =
     { name, config, ... }:
     let
-      # As a service of its own, nixpkgs keeps these in the store.
-      job = suffix: "/nix/store/00000000000000000000000000000000-${fileName suffix}";
+      # nixpkgs puts a space behind those of ExecStart, for arguments.
+      job = suffix: "/nix/store/00000000000000000000000000000000-unit-script-${fileName suffix}/bin/${fileName suffix}";
       fileName = suffix: "${lib.replaceStrings [ "@" ] [ "_" ] name}-${suffix}";
     in
     {
@@ -155,7 +155,7 @@ let
         };
         scripts = lib.mapAttrs' (suffix: text: {
           name = fileName suffix;
-          value = "#!/bin/bash\nset -e\n\n${text}";
+          value = "#!/bin/bash\nset -e\n\n${lib.removeSuffix "\n" text}\n";
         }) (
           lib.filterAttrs (_: text: text != "") {
             start = config.script;
