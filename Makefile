@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # What `make run` works on; a chain made up on the spot, so that nothing has to be there.
 DEMO_SOURCE := sim:seed=1,days=2
 
-.PHONY: help run test test-long test-web test-node check format bench clean
+.PHONY: help run test test-long test-web test-node test-nix check format bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -36,6 +36,9 @@ test-web: $(VENV)/web.stamp ## Test the API with made-up requests, and the page 
 
 test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded into ~/.cache/utxoracle at first
 	$(BIN)/python -m pytest tests/node
+
+test-nix: $(VENV)/dev.stamp ## Test the NixOS module, what it makes and its scripts; as root, the scripts for real
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/nix
 
 check: $(VENV)/dev.stamp ## Check format, lint and types
 	$(BIN)/ruff format --check .

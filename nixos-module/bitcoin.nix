@@ -90,6 +90,7 @@ let
   inherit (cfg) bitcoin;
   secretFile = import ./secret-file.nix { inherit lib; };
   guard = import ./guard.nix { inherit config lib; };
+  hardening = import ./hardening.nix;
 
   ports =
     {
@@ -184,8 +185,10 @@ in
             after = [ "utxoracle-secrets.service" ];
             wantedBy = lib.mkForce [ "utxoracle.target" ];
             partOf = [ "utxoracle.target" ];
-            serviceConfig = {
+            # nixpkgs leaves more open, and says it in words of its own.
+            serviceConfig = lib.mapAttrs (_: lib.mkForce) (hardening.base // hardening.network) // {
               BindPaths = [ "${cfg.storage.paths.bitcoin}:${node.dataDir}" ];
+              ReadWritePaths = [ node.dataDir ];
               # It writes what it holds in memory, which takes minutes on a slow disk.
               TimeoutStopSec = "15min";
             };

@@ -48,9 +48,10 @@ in
             day=$(date --utc --date="-$ago day" +%F)
             file="utxoracle-$day.log.gz"
             [ ! -e "$file" ] || continue
-            journalctl --utc --quiet --output=short-iso --since="$day 00:00:00 UTC" --until="$day 23:59:59.999999 UTC" \
-              --unit='utxoracle*' --unit='podman-mempool-*' --unit='podman-network-mempool*' --unit='bitcoind-utxoracle*' |
-              gzip >".$file.new"
+            journalctl --utc --quiet --output=short-iso \
+              --since="$day 00:00:00 UTC" --until="$day 23:59:59.999999 UTC" \
+              --unit='utxoracle*' --unit='podman-mempool-*' --unit='podman-network-mempool*' \
+              --unit='bitcoind-utxoracle*' | gzip >".$file.new"
             sync ".$file.new"
             mv ".$file.new" "$file"
           done

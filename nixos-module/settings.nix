@@ -105,6 +105,11 @@ let
     ++ lib.optional (bitcoin.rpc.user != null && bitcoin.rpc.cookieFile == null) node
     ++ lib.optional (bitcoin.rpc.cookieFile != null) "${node}?cookie=${bitcoin.rpc.cookieFile}";
 
+  ofAlerts = map toString [
+    cfg.alerts.urlFile
+    cfg.alerts.secretFile
+  ];
+
   set = lib.filterAttrs (_: one: one != null) settings;
 
   # What both systemd and a shell read alike.
@@ -165,8 +170,11 @@ in
           + "use services.utxoracle.bitcoin.rpc.user and passwordFile, or a URL without one.";
       }
     ]
-    ++ map (name: secretFile.check "settings.${name}" settings.${name}) (
-      lib.filter (lib.hasSuffix "_FILE") (lib.attrNames set)
+    ++ lib.mapAttrsToList (name: secretFile.check "settings.${name}") (
+      # What the alerts' own options say is told by their names.
+      lib.filterAttrs (
+        name: one: lib.hasSuffix "_FILE" name && !lib.elem (toString one) ofAlerts
+      ) set
     );
 
     services.utxoracle.settings = {
@@ -183,6 +191,6 @@ in
 
     environment.etc."utxoracle/utxoracle.env".source = file;
     # Units name the file by its place, so they have to be told when it's another one.
-    systemd.services.utxoracle-api.restartTriggers = lib.mkIf cfg.api.enable [ file ];
+    systemd.services = lib.mkIf cfg.api.enable { utxoracle-api.restartTriggers = [ file ]; };
   };
 }

@@ -121,7 +121,7 @@ in
             - set services.utxoracle.storage.mountPoint = null to have everything on the disk of "/".'';
       }
       {
-        assertion = mountPoint == null || isWithin mountPoint base;
+        assertion = mountPoint == null || mountPoint == "/" || isWithin mountPoint base;
         message =
           "services.utxoracle.storage.mountPoint (${toString mountPoint}) isn't above storage.base "
           + "(${base}): set it to where the disk of that folder is mounted.";

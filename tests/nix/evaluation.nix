@@ -100,7 +100,9 @@ let
   };
 
   # Evaluation is lazy: what nothing above uses would never be looked at.
-  options = builtins.deepSeq (removeAttrs config.services.utxoracle [ "package" ]) true;
+  options =
+    !config.services.utxoracle.enable
+    || builtins.deepSeq (removeAttrs config.services.utxoracle [ "package" ]) true;
 in
 {
   inherit failed;

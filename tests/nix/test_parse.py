@@ -1,0 +1,35 @@
+import shutil
+import subprocess
+
+import pytest
+
+from tests.nix.golden import ROOT
+
+FILES = sorted(path for path in ROOT.rglob("*.nix") if not path.is_relative_to(ROOT / ".venv"))
+
+
+def test_there_are_files_of_nix():
+    assert ROOT / "nixos-module" / "default.nix" in FILES
+
+
+@pytest.mark.skipif(not shutil.which("nix-instantiate"), reason="there is no nix-instantiate here")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_of_nix_parses(path):
+    done = subprocess.run(
+        ["nix-instantiate", "--parse", str(path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+# What the formatter would change can't be known without it; these it would, whatever else.
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_of_nix_has_what_the_formatter_would_surely_change(path):
+    text = path.read_text()
+    lines = text.splitlines()
+    assert not [line for line in lines if line != line.rstrip() or "\t" in line]
+    assert text.endswith("\n") and not text.endswith("\n\n") and "\n\n\n" not in text
+
+
+def test_no_file_of_the_module_is_long():
+    assert not [path for path in FILES if len(path.read_text().splitlines()) > 400]
