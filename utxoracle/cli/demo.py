@@ -18,6 +18,7 @@ from utxoracle.cli.console import NamedPath, progress_of, say, verbose_option, w
 from utxoracle.cli.options import worker_count
 from utxoracle.cli.status import status_as_text
 from utxoracle.errors import UsageError, UtxoracleError
+from utxoracle.jobs.report import counted
 from utxoracle.jobs.status import status
 from utxoracle.settings import HIGHEST_PORT, Settings
 
@@ -89,22 +90,27 @@ def demo_command(
       utxoracle demo --days 7 --port 0
       utxoracle demo --no-serve
     """
-    from utxoracle.jobs.demo import Demo, demo_folder
+    from utxoracle.jobs.demo import Demo, demo_folder, demo_options
 
     if no_serve and (host, port) != (None, None):
         raise UsageError("--host and --port don't go with --no-serve; leave one or the other away")
     _forget_settings()
-    given: dict[str, Any] = {"data_dir": data_dir, "api_host": host, "api_port": port}
+    given: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    options = demo_options(seed, days)
     _end_by_signals()
     with (
         # Before all the work: a port that is in use is told of at once.
         nullcontext() if no_serve else closing(_listening(settings)) as listener,
         demo_folder(data_dir) as folder,
-        Demo(seed, days, replace(settings, data_dir=folder)) as demo,
+        Demo(options, replace(settings, data_dir=folder)) as demo,
         _undisturbed_end(),
     ):
-        _fill(demo, days)
+        say(
+            f"A simulated chain of {counted(days, 'day')} and the present one, whose true price "
+            f"began at ${options.price:,.0f}. Its exchange prices are the true ones."
+        )
+        _fill(demo)
         if listener:
             _serve(demo, listener, is_kept=data_dir is not None)
 
@@ -141,13 +147,9 @@ def _listening(settings: Settings) -> "socket.socket":
     return listen(settings)
 
 
-def _fill(demo: "Demo", days: int) -> None:
+def _fill(demo: "Demo") -> None:
     """Do, and tell, what somebody with a node would do."""
     settings = demo.settings
-    say(
-        f"A simulated chain of {days} days up to now, whose true price began at "
-        f"${demo.options.price:,.0f}; the exchange price is the true one."
-    )
     say("\n$ utxoracle init-db")
     say_init_db(settings)
     say("\n$ utxoracle analyze")

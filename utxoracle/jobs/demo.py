@@ -61,28 +61,30 @@ def _check_empty(folder: Path) -> None:
     raise UsageError(f"{folder} is not empty: name a new folder for a demo, or none")
 
 
+def demo_options(seed: int, days: int) -> SimulationOptions:
+    """Return what a chain is made from that began some whole UTC days before the present one.
+
+    It has blocks for the time to come, too.
+    """
+    first_day = datetime.fromtimestamp(time.time(), UTC).date() - timedelta(days=days)
+    return SimulationOptions(seed=seed, days=days + DAYS_TO_COME, start=first_day.isoformat())
+
+
 class Demo:
     """A simulated stack, and runs over it; use it as a context manager.
 
-    Its chain begins some days ago and has a block every ten minutes or so, future ones included:
-    each is shown when its time has come.
+    Of its chain it shows the blocks whose time has come, each run those that came since the last.
 
     Attributes:
-        options: What the chain is made from.
         settings: Those of the runs, with the simulated stack as the source.
 
     Args:
-        seed: Names the chain among those that begin on the same day.
-        days: Whole UTC days before the present one.
+        options: What the chain is made from.
         settings: Where the data is, and what else isn't to be as usual.
     """
 
-    def __init__(self, seed: int, days: int, settings: Settings) -> None:
-        first_day = datetime.fromtimestamp(time.time(), UTC).date() - timedelta(days=days)
-        self.options = SimulationOptions(
-            seed=seed, days=days + DAYS_TO_COME, start=first_day.isoformat()
-        )
-        self._chain = SimulatedChain(self.options)
+    def __init__(self, options: SimulationOptions, settings: Settings) -> None:
+        self._chain = SimulatedChain(options)
         self._server = SimulationServer(self._chain, tip=self._chain.first_height)
         self.settings = replace(
             settings, source=f"mempool+{self._server.url}", network=REGTEST.name
