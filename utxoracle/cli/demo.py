@@ -168,7 +168,7 @@ def _serve(demo: "Demo", listener: "socket.socket", *, is_kept: bool) -> None:
     """Answer, and let the chain go on, until a signal ends it.
 
     Raises:
-        SystemExit: The server has ended by itself.
+        SystemExit: The server has failed.
     """
     from utxoracle.api.apart import served_apart
     from utxoracle.api.server import url_of
@@ -189,7 +189,9 @@ def _serve(demo: "Demo", listener: "socket.socket", *, is_kept: bool) -> None:
     except KeyboardInterrupt:
         # That is how a server in the foreground is meant to end.
         return
-    sys.exit(server.exitcode)
+    if server.exitcode:
+        warn(f"the server has ended by itself, with exit code {server.exitcode}")
+        sys.exit(UtxoracleError.exit_code)
 
 
 def _go_on(demo: "Demo") -> None:
