@@ -104,4 +104,3 @@ def _run(*command: str) -> str:
         why = (done.stderr.strip() or "it said nothing").splitlines()[0]
         raise ProgramUnavailable(f"it can't be downloaded, {command[0]} failed: {why}")
     return done.stdout
-

@@ -19,7 +19,7 @@ ROOT = HERE.parent.parent
 MODULE = ROOT / "nixos-module"
 GOLDEN = HERE / "golden"
 SOURCES = GOLDEN / "SOURCES"
-"""What the files are made of: a checksum of all sources, of themselves, and the library's commit."""
+"""Checksums of what the files are made of, and of themselves; the library's commit."""
 
 BASE = "minimal"
 _ABSENT = "ABSENT"
@@ -53,13 +53,11 @@ def kept(case: str) -> Files:
 
 def checksums() -> str:
     """Return what SOURCES has to hold, but for the library's commit."""
-    stubs = (HERE / "stubs", HERE / "cases", HERE / "refused")
-    code = [HERE / name for name in ("evaluation.nix", "rendering.py", "golden.py", "options.py")]
+    folders = (MODULE, HERE / "stubs", HERE / "cases", HERE / "refused")
+    sources = [file for folder in folders for file in _files(folder)]
+    sources += [HERE / name for name in ("evaluation.nix", "rendering.py", "options.py")]
     golden = [path for path in _files(GOLDEN) if path != SOURCES]
-    return (
-        f"sources {_digest([*_files(MODULE), *(one for dir in stubs for one in _files(dir)), *code])}\n"
-        f"golden {_digest([*golden, options.PAGE])}\n"
-    )
+    return f"sources {_digest(sources)}\ngolden {_digest([*golden, options.PAGE])}\n"
 
 
 def _files(folder: Path) -> list[Path]:

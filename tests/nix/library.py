@@ -1,4 +1,4 @@
-"""The library part of nixpkgs, by which the module is evaluated: where it is, and how it gets there.
+"""The library part of nixpkgs, by which the module is evaluated: where it is, how it gets there.
 
 It can't be part of this repository, and a machine without a network doesn't have it: then what was
 evaluated before, the golden files, is all there is to check. As a program, this puts it into its

@@ -10,9 +10,9 @@ PAGE = HERE.parent.parent / "docs" / "options.md"
 
 _HEAD = """# Options of the NixOS module
 
-All options of `services.utxoracle`, made of the module's own descriptions: edit those in `nixos-module/`, then
-`python -m tests.nix.golden`. [nixos.md](nixos.md) says how to begin, [usage.md](usage.md) has the settings of the
-program itself.
+All options of `services.utxoracle`, made of the module's own descriptions: edit those in
+`nixos-module/`, then `python -m tests.nix.golden`. [nixos.md](nixos.md) says how to begin,
+[usage.md](usage.md) has the settings of the program itself.
 """
 
 

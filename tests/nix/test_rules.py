@@ -6,7 +6,9 @@ import pytest
 
 from tests.nix.golden import cases, kept
 
-DISK = re.compile(r"^(?:podman-mempool-.*|bitcoind-.*|utxoracle-(?:analyze|backup.*|logs|secrets))\.service$")
+DISK = re.compile(
+    r"^(?:podman-mempool-.*|bitcoind-.*|utxoracle-(?:analyze|backup.*|logs|secrets))\.service$"
+)
 ONCE = ("analyze", "backup", "backup-mempool", "logs", "secrets", "storage", "alert", "alert@")
 
 
@@ -126,7 +128,9 @@ def test_the_back_end_starts_behind_a_database_that_is_well_and_waits_for_no_ind
         assert "podman-mempool-db.service" in words(backend, "Requires")
         assert "podman-mempool-db.service" in words(backend, "After")
         assert "podman-mempool-electrs.service" not in words(backend, "Requires")
-        assert "podman-mempool-backend.service" in words(found["utxoracle-analyze.service"], "Wants")
+        assert "podman-mempool-backend.service" in words(
+            found["utxoracle-analyze.service"], "Wants"
+        )
 
 
 @pytest.mark.parametrize("case", cases())

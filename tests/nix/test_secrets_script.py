@@ -28,7 +28,11 @@ class Secrets:
         self.node.write_text("hunter-2_X\n")
 
     def start(self, case="minimal"):
-        words = {BASE: str(self.base), NODE: str(self.node), "rpc-password utxoracle": f"rpc-password {OWNER}"}
+        words = {
+            BASE: str(self.base),
+            NODE: str(self.node),
+            "rpc-password utxoracle": f"rpc-password {OWNER}",
+        }
         path = script("scripts/utxoracle-secrets-start", self.folder, case=case, **words)
         return run(path, RUNTIME_DIRECTORY=str(self.run))
 
@@ -121,7 +125,9 @@ def test_a_node_of_our_own_is_told_a_hash_alone(secrets):
     password = (secrets.kept / "bitcoin-rpc-password").read_text()
     uid, mode, line = secrets.handed()["bitcoind.conf"]
     assert (uid, mode) == (394, "0o600")
-    user, salt, digest = re.fullmatch(r"rpcauth=(\w+):([0-9a-f]{32})\$([0-9a-f]{64})\n", line).groups()
+    user, salt, digest = re.fullmatch(
+        r"rpcauth=(\w+):([0-9a-f]{32})\$([0-9a-f]{64})\n", line
+    ).groups()
     assert user == "utxoracle"
     # As bitcoind computes it (share/rpcauth/rpcauth.py of Bitcoin Core).
     assert digest == hmac.new(salt.encode(), password.encode(), "sha256").hexdigest()

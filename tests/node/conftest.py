@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.appliance import Appliance
-from tests.node.bitcoind import ALWAYS_SYNCED, Bitcoind
 from tests.debian import ProgramUnavailable
+from tests.node.bitcoind import ALWAYS_SYNCED, Bitcoind
 from tests.node.download import bitcoind_command
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.options import SimulationOptions
