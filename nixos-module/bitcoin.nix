@@ -143,7 +143,10 @@ in
           {
             assertion =
               bitcoin.local.enable
-              -> bitcoin.rpc.passwordFile == null && bitcoin.rpc.cookieFile == null && bitcoin.rpc.host == "127.0.0.1";
+              ->
+                bitcoin.rpc.passwordFile == null
+                && bitcoin.rpc.cookieFile == null
+                && bitcoin.rpc.host == "127.0.0.1";
             message =
               "services.utxoracle.bitcoin.local.enable makes a node with a login of its own: leave "
               + "bitcoin.rpc.host, passwordFile and cookieFile out, or bitcoin.local.enable.";

@@ -172,9 +172,7 @@ in
     ]
     ++ lib.mapAttrsToList (name: secretFile.check "settings.${name}") (
       # What the alerts' own options say is told by their names.
-      lib.filterAttrs (
-        name: one: lib.hasSuffix "_FILE" name && !lib.elem (toString one) ofAlerts
-      ) set
+      lib.filterAttrs (name: one: lib.hasSuffix "_FILE" name && !lib.elem (toString one) ofAlerts) set
     );
 
     services.utxoracle.settings = {

@@ -19,8 +19,7 @@ let
 
     mountPoint = lib.mkOption {
       type = lib.types.nullOr lib.types.externalPath;
-      default =
-        if cfg.storage.device != null then cfg.storage.base else mountPointOf cfg.storage.base;
+      default = if cfg.storage.device != null then cfg.storage.base else mountPointOf cfg.storage.base;
       defaultText = lib.literalMD ''
         the longest mount point in `config.fileSystems`, other than `/`, that `storage.base` is
         on; `storage.base` itself where `storage.device` is set

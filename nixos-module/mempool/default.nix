@@ -51,7 +51,7 @@ let
       imageFile = lib.mkOption {
         type = lib.types.nullOr lib.types.package;
         default = null;
-        example = lib.literalExpression ''pkgs.dockerTools.pullImage { … }'';
+        example = lib.literalExpression "pkgs.dockerTools.pullImage { … }";
         description = ''
           An archive to load ${image.what} from, for a machine that reaches no registry. `image` has
           to be the name and the tag in the archive, without a digest.
@@ -120,18 +120,21 @@ in
       }
     ];
 
-    warnings = lib.mapAttrsToList (
-      name: image:
-      "services.utxoracle.mempool.images.${name}.image (${image.image}) has no digest: what is pulled "
-      + "by a tag may change. Add @sha256:… as `podman image inspect` tells it once you trust one."
-    ) (
-      lib.filterAttrs (
-        _: image:
-        image.imageFile == null
-        && !(lib.hasInfix "@sha256:" image.image)
-        && !(lib.hasPrefix "localhost/" image.image)
-      ) used
-    );
+    warnings =
+      lib.mapAttrsToList
+        (
+          name: image:
+          "services.utxoracle.mempool.images.${name}.image (${image.image}) has no digest: what is pulled "
+          + "by a tag may change. Add @sha256:… as `podman image inspect` tells it once you trust one."
+        )
+        (
+          lib.filterAttrs (
+            _: image:
+            image.imageFile == null
+            && !(lib.hasInfix "@sha256:" image.image)
+            && !(lib.hasPrefix "localhost/" image.image)
+          ) used
+        );
 
     virtualisation.oci-containers.backend = lib.mkDefault "podman";
   };

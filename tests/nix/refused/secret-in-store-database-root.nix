@@ -11,6 +11,7 @@
       user = "mempool";
       passwordFile = "/etc/secrets/bitcoin-rpc-password";
     };
-    services.utxoracle.mempool.db.rootPasswordFile = "/nix/store/00000000000000000000000000000000-secret";
+    services.utxoracle.mempool.db.rootPasswordFile =
+      "/nix/store/00000000000000000000000000000000-secret";
   };
 }

@@ -100,24 +100,32 @@ let
     { name, config, ... }:
     let
       # nixpkgs puts a space behind those of ExecStart, for arguments.
-      job = suffix: "/nix/store/00000000000000000000000000000000-unit-script-${fileName suffix}/bin/${fileName suffix}";
+      job =
+        suffix:
+        "/nix/store/00000000000000000000000000000000-unit-script-${fileName suffix}/bin/${fileName suffix}";
       fileName = suffix: "${lib.replaceStrings [ "@" ] [ "_" ] name}-${suffix}";
     in
     {
       options = {
         environment = mkOption {
-          type = types.attrsOf (types.nullOr (types.oneOf [
-            types.str
-            types.path
-            types.package
-          ]));
+          type = types.attrsOf (
+            types.nullOr (
+              types.oneOf [
+                types.str
+                types.path
+                types.package
+              ]
+            )
+          );
           default = { };
         };
         path = mkOption {
-          type = types.listOf (types.oneOf [
-            types.package
-            types.str
-          ]);
+          type = types.listOf (
+            types.oneOf [
+              types.package
+              types.str
+            ]
+          );
           default = [ ];
         };
         serviceConfig = section;
@@ -153,17 +161,20 @@ let
           ExecStop = lib.mkIf (config.preStop != "") (job "pre-stop");
           ExecStopPost = lib.mkIf (config.postStop != "") (job "post-stop");
         };
-        scripts = lib.mapAttrs' (suffix: text: {
-          name = fileName suffix;
-          value = "#!/bin/bash\nset -e\n\n${lib.removeSuffix "\n" text}\n";
-        }) (
-          lib.filterAttrs (_: text: text != "") {
-            start = config.script;
-            pre-start = config.preStart;
-            pre-stop = config.preStop;
-            post-stop = config.postStop;
-          }
-        );
+        scripts =
+          lib.mapAttrs'
+            (suffix: text: {
+              name = fileName suffix;
+              value = "#!/bin/bash\nset -e\n\n${lib.removeSuffix "\n" text}\n";
+            })
+            (
+              lib.filterAttrs (_: text: text != "") {
+                start = config.script;
+                pre-start = config.preStart;
+                pre-stop = config.preStop;
+                post-stop = config.postStop;
+              }
+            );
       };
     };
 
@@ -183,17 +194,16 @@ let
       ) keys
     );
   install =
-    unit:
-    lib.optionalString (unit.wantedBy != [ ]) "\n[Install]\nWantedBy=${toString unit.wantedBy}\n";
+    unit: lib.optionalString (unit.wantedBy != [ ]) "\n[Install]\nWantedBy=${toString unit.wantedBy}\n";
 
   text = {
     service =
       unit:
       "[Unit]\n${lines unit.unitConfig}\n[Service]\n"
       + lib.concatStrings (
-        lib.mapAttrsToList (
-          name: one: "Environment=${builtins.toJSON "${name}=${one}"}\n"
-        ) (lib.filterAttrs (_: one: one != null) unit.environment)
+        lib.mapAttrsToList (name: one: "Environment=${builtins.toJSON "${name}=${one}"}\n") (
+          lib.filterAttrs (_: one: one != null) unit.environment
+        )
       )
       + lib.optionalString (!unit.restartIfChanged) "X-RestartIfChanged=false\n"
       + lib.optionalString (!unit.stopIfChanged) "X-StopIfChanged=false\n"
@@ -208,20 +218,23 @@ let
     target = unit: "[Unit]\n${lines unit.unitConfig}";
   };
 
-  all = lib.concatMapAttrs (
-    kind: unitsOfKind:
-    lib.mapAttrs' (name: unit: {
-      name = "${name}.${kind}";
-      value = unit // {
-        text = text.${kind} unit;
+  all =
+    lib.concatMapAttrs
+      (
+        kind: unitsOfKind:
+        lib.mapAttrs' (name: unit: {
+          name = "${name}.${kind}";
+          value = unit // {
+            text = text.${kind} unit;
+          };
+        }) unitsOfKind
+      )
+      {
+        service = config.systemd.services;
+        timer = config.systemd.timers;
+        socket = config.systemd.sockets;
+        target = config.systemd.targets;
       };
-    }) unitsOfKind
-  ) {
-    service = config.systemd.services;
-    timer = config.systemd.timers;
-    socket = config.systemd.sockets;
-    target = config.systemd.targets;
-  };
 in
 {
   options.systemd = {
