@@ -19,7 +19,7 @@ let
     };
 
     directory = lib.mkOption {
-      type = lib.types.externalPath;
+      type = disks.path;
       default = "${storage.paths.data}/backups";
       defaultText = lib.literalExpression ''"''${config.services.utxoracle.storage.base}/utxoracle/data/backups"'';
       example = "/mnt/usb/utxoracle";
@@ -65,10 +65,10 @@ let
   inherit (cfg) backup storage;
   guard = import ./guard.nix { inherit config lib; };
   hardening = import ./hardening.nix;
-  inherit (import ./disks.nix { inherit config lib; }) mountPointOf;
+  disks = import ./disks.nix { inherit config lib; };
 
   # The disk of the folder, if that is another one.
-  disk = mountPointOf backup.directory;
+  disk = disks.mountPointOf backup.directory;
   isElsewhere = disk != "/" && disk != storage.mountPoint;
   otherDisk.unitConfig = lib.mkIf isElsewhere {
     RequiresMountsFor = [ backup.directory ];

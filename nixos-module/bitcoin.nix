@@ -38,7 +38,7 @@ let
       };
 
       cookieFile = lib.mkOption {
-        type = lib.types.nullOr lib.types.externalPath;
+        type = lib.types.nullOr disks.path;
         default = null;
         example = "/var/lib/bitcoind-mainnet/.cookie";
         description = ''
@@ -91,6 +91,7 @@ let
   secretFile = import ./secret-file.nix { inherit lib; };
   guard = import ./guard.nix { inherit config lib; };
   hardening = import ./hardening.nix;
+  disks = import ./disks.nix { inherit config lib; };
 
   ports =
     {

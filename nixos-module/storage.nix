@@ -8,7 +8,7 @@
 let
   options.services.utxoracle.storage = {
     base = lib.mkOption {
-      type = lib.types.externalPath;
+      type = disks.path;
       example = "/mnt/nvme/prod/apps";
       description = ''
         Folder that holds everything: `utxoracle/` (prices, some 100 MB a year) and `mempool/`
@@ -18,7 +18,7 @@ let
     };
 
     mountPoint = lib.mkOption {
-      type = lib.types.nullOr lib.types.externalPath;
+      type = lib.types.nullOr disks.path;
       default = if cfg.storage.device != null then cfg.storage.base else mountPointOf cfg.storage.base;
       defaultText = lib.literalMD ''
         the longest mount point in `config.fileSystems`, other than `/`, that `storage.base` is
@@ -73,7 +73,8 @@ let
   # Where the storage unit may write: the disk, or the folder that was made on the root disk.
   root = if mountPoint == null then base else mountPoint;
 
-  inherit (import ./disks.nix { inherit config lib; }) isWithin mountPointOf;
+  disks = import ./disks.nix { inherit config lib; };
+  inherit (disks) isWithin mountPointOf;
 
   # Parents before children, and only where the parent is root's: in a folder of somebody else, a
   # link could lead root anywhere. What belongs into such a folder is made by its owner.

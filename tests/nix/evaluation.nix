@@ -79,6 +79,7 @@ let
     inherit (config.rendered) units scripts links;
     inherit (config) warnings;
     etc = lib.mapAttrs (_: one: one.source.text) config.environment.etc;
+    checks = lib.mapAttrs (_: one: one.source.checkPhase) config.environment.etc;
     commands = lib.listToAttrs (
       map (one: lib.nameValuePair one.name one.text) config.environment.systemPackages
     );

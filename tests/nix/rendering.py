@@ -13,6 +13,7 @@ def files(rendered: dict[str, Any]) -> dict[str, str]:
         **{f"systemd/{name}": text for name, text in rendered["units"].items()},
         **{f"scripts/{name}": text for name, text in rendered["scripts"].items()},
         **{f"etc/{name}": text for name, text in rendered["etc"].items()},
+        **{f"checks/{name}": text for name, text in rendered["checks"].items()},
         **{f"bin/{name}": text for name, text in rendered["commands"].items()},
         **{f"bitcoin/{name}.conf": text for name, text in rendered["bitcoin"].items()},
         "machine.txt": "\n".join(_machine(rendered)) + "\n",

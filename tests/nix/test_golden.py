@@ -63,6 +63,8 @@ def _string(text: str) -> str:
     ("setting", "reason"),
     [
         ('network = "liquid";', "is not of type"),
+        ('storage.base = "/mnt/nvme/my prices";', "is not of type"),
+        ('storage.base = "/mnt/nvme/";', "is not of type"),
         ('bitcoin.rpc.user = "a&b";', "is not of type"),
         ('mempool.network.bridge = "a-name-that-is-too-long";', "is not of type"),
         ("settings.UTXORACLE_SOURCE = [ ];", "is not of type"),
