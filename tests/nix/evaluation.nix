@@ -34,6 +34,7 @@ let
     ] fake
     // {
       stdenv.hostPlatform.isx86_64 = isX86;
+      dockerTools.pullImage = { imageName, ... }: fake "image";
       writeTextFile = { name, text, ... }@args: fake name // args;
       writeShellApplication = { name, text, ... }@args: fake name // args;
     };
@@ -99,13 +100,27 @@ let
     ) config.virtualisation.oci-containers.containers;
   };
 
-  # Evaluation is lazy: what nothing above uses would never be looked at.
-  options = builtins.deepSeq (removeAttrs config.services.utxoracle [ "package" ]) true;
+  # Evaluation is lazy: what nothing above uses would never be looked at. (A package has no end.)
+  seen =
+    one:
+    if lib.isDerivation one then
+      one.outPath
+    else if lib.isAttrs one then
+      lib.mapAttrs (_: seen) one
+    else if lib.isList one then
+      map seen one
+    else
+      one;
+  options = builtins.deepSeq (seen config.services.utxoracle) true;
 in
 {
   inherit failed;
   rendered = if failed == [ ] && options then rendered else null;
-  documented = lib.filter (one: lib.hasPrefix "services.utxoracle" one.name && one.visible) (
-    lib.optionAttrSetToDocList evaluated.options
-  );
+  # Without what the module system adds to each submodule.
+  documented = lib.filter (
+    one:
+    lib.hasPrefix "services.utxoracle" one.name
+    && one.visible
+    && !(lib.hasInfix "._module." one.name)
+  ) (lib.optionAttrSetToDocList evaluated.options);
 }
