@@ -83,7 +83,10 @@ let
     commands = lib.listToAttrs (
       map (one: lib.nameValuePair one.name one.text) config.environment.systemPackages
     );
-    bitcoin = lib.mapAttrs (_: one: one.extraConfig) config.services.bitcoind;
+    # Nodes of nixpkgs' module.
+    bitcoin = lib.mapAttrs (_: one: one.extraConfig) (
+      lib.filterAttrs (_: one: one ? extraConfig) config.services.bitcoind
+    );
     fileSystems = lib.mapAttrs (_: one: {
       inherit (one) device fsType options;
     }) config.fileSystems;
