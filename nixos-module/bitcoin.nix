@@ -4,12 +4,13 @@ let
   options.services.utxoracle.bitcoin = {
     rpc = {
       host = lib.mkOption {
-        type = lib.types.singleLineStr;
+        type = lib.types.strMatching "[A-Za-z0-9.:-]+";
         default = "127.0.0.1";
         example = "192.168.1.20";
         description = ''
-          Where the node's JSON-RPC listens. Containers reach a node on loopback by a proxy on their
-          own bridge; the node need not listen anywhere else.
+          Where the node's JSON-RPC listens; an IPv6 address without brackets. Leave it at 127.0.0.1
+          for a node of this machine: containers reach that one by a proxy on their own bridge, and
+          no other address of this machine.
         '';
       };
 
