@@ -50,7 +50,7 @@ let
     settings
     storage
     ;
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
   inherit (import ./hosts.nix { inherit lib; }) areLoopback;
 
@@ -81,18 +81,30 @@ in
         serviceConfig =
           hardening.base
           // (if isLocal then hardening.loopback else hardening.network)
+          # A port of a container is its own address by the time that the filter sees it.
+          // lib.optionalAttrs (isLocal && mempool.enable) {
+            IPAddressAllow = [
+              "localhost"
+              "${mempool.network.prefix}.0/24"
+            ];
+          }
           // {
             Type = "oneshot";
             User = "utxoracle";
             Group = "utxoracle";
             EnvironmentFile = cfg.environmentFile;
-            # Does nothing where there is a database; where only that is lost, it says how to go on.
-            ExecStartPre = "${program} init-db";
-            ExecStart = lib.concatStringsSep " " (
-              [ "${program} analyze" ] ++ map utils.escapeSystemdExecArg analysis.extraArgs
-            );
+            ExecStart = [
+              # Does nothing where there is a database; where only that is lost, it says how to go on.
+              "${program} init-db"
+              (lib.concatStringsSep " " (
+                [ "${program} analyze" ] ++ map utils.escapeSystemdExecArg analysis.extraArgs
+              ))
+            ];
             # Told to stop, it has kept what it had.
-            SuccessExitStatus = 130;
+            SuccessExitStatus = [
+              "130"
+              "SIGTERM"
+            ];
             TimeoutStartSec = analysis.timeout;
             ReadWritePaths = [ storage.paths.data ];
             InaccessiblePaths = [ "-${storage.paths.mempool}" ];

@@ -4,6 +4,7 @@
   config,
   lib,
   pkgs,
+  utils,
   ...
 }:
 let
@@ -77,7 +78,7 @@ let
 
   cfg = config.services.utxoracle;
   inherit (cfg) api;
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
   secretFile = import ./secret-file.nix { inherit lib; };
   inherit (import ./hosts.nix { inherit lib; }) at isLoopback;
@@ -99,7 +100,7 @@ in
       lib.optional (cfg.openFirewall && isLoopback api.address)
         "services.utxoracle.openFirewall opens port ${toString api.port}, but the API listens on ${api.address} alone: set api.address too, or leave openFirewall out."
       ++
-        lib.optional (cfg.openFirewall && !isLoopback api.address && api.tokenFile == null)
+        lib.optional (cfg.openFirewall && lib.elem "any" api.allow && api.tokenFile == null)
           "services.utxoracle: everybody who reaches ${api.address}:${toString api.port} can ask for prices: set api.tokenFile where that isn't meant, or api.allow.";
 
     services.utxoracle.settings = {
@@ -117,10 +118,13 @@ in
       description = "API of utxoracle, which reads the prices";
     };
 
-    # Not ordered behind the storage: when that fails, the socket would be given up for good.
+    # Neither it nor the service needs the disk: a failed dependency would take it down for good.
     systemd.sockets.utxoracle-api = {
       description = "Prices of utxoracle";
-      wantedBy = [ "sockets.target" ];
+      wantedBy = [
+        "sockets.target"
+        "utxoracle.target"
+      ];
       partOf = [ "utxoracle.target" ];
       listenStreams = [ (at api.address api.port) ];
       socketConfig = addresses // {
@@ -133,12 +137,7 @@ in
       inherit (guard.alert) onFailure;
       description = "API and page of utxoracle";
       requires = [ "utxoracle-api.socket" ];
-      # It never requires the disk: without it, it answers and says so.
-      wants = [ "utxoracle-storage.service" ];
-      after = [
-        "utxoracle-api.socket"
-        "utxoracle-storage.service"
-      ];
+      after = [ "utxoracle-api.socket" ] ++ guard.beforeUnmount.after;
       # Also without a request: a switch looks at what is active only, and would keep an old port.
       wantedBy = [ "utxoracle.target" ];
       partOf = [ "utxoracle.target" ];
@@ -155,6 +154,7 @@ in
           ExecStart = "${cfg.package.python}/bin/python -m utxoracle.api";
           ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
           KillMode = "mixed";
+          InaccessiblePaths = [ "-/run/dbus" ];
           # No path below the disk is named here: it would be a mount of this unit's own, by which
           # a disk that was taken out stays in use, and hides the one that comes back.
           # The program gives requests 30 seconds to end.

@@ -1,5 +1,10 @@
 # Backups: of the prices by their owner, of mempool's database by root, since podman is root's.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
 let
   options.services.utxoracle.backup = {
     enable = lib.mkOption {
@@ -20,7 +25,7 @@ let
 
     directory = lib.mkOption {
       type = disks.path;
-      default = "${storage.paths.data}/backups";
+      default = usual;
       defaultText = lib.literalExpression ''"''${config.services.utxoracle.storage.base}/utxoracle/data/backups"'';
       example = "/mnt/usb/utxoracle";
       description = ''
@@ -63,9 +68,11 @@ let
 
   cfg = config.services.utxoracle;
   inherit (cfg) backup storage;
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
   disks = import ./disks.nix { inherit config lib; };
+
+  usual = "${storage.paths.data}/backups";
 
   # The disk of the folder, if that is another one.
   disk = disks.mountPointOf backup.directory;
@@ -92,7 +99,8 @@ in
     lib.mkMerge [
       {
         services.utxoracle.settings = {
-          UTXORACLE_BACKUP_DIR = backup.directory;
+          # The usual one is made by the program; one that is named has to be there.
+          UTXORACLE_BACKUP_DIR = lib.mkIf (backup.directory != usual) backup.directory;
           UTXORACLE_BACKUP_KEEP_DAYS = backup.keepDays;
           UTXORACLE_BACKUP_KEEP_MIN = backup.keepMin;
         };

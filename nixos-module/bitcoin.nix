@@ -1,5 +1,10 @@
 # The node: one that is there, or one of this machine's own.
-{ config, lib, ... }@module:
+{
+  config,
+  lib,
+  utils,
+  ...
+}@module:
 let
   options.services.utxoracle.bitcoin = {
     rpc = {
@@ -90,7 +95,7 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) bitcoin;
   secretFile = import ./secret-file.nix { inherit lib; };
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
   disks = import ./disks.nix { inherit config lib; };
 
@@ -199,8 +204,8 @@ in
           {
             wants = [ "utxoracle-secrets.service" ];
             after = [ "utxoracle-secrets.service" ];
-            wantedBy = lib.mkForce [ "utxoracle.target" ];
-            partOf = [ "utxoracle.target" ];
+            wantedBy = lib.mkForce guard.lasting.wantedBy;
+            inherit (guard.lasting) partOf;
             # nixpkgs leaves more open, and says it in words of its own.
             serviceConfig = lib.mapAttrs (_: lib.mkForce) (hardening.base // hardening.network) // {
               BindPaths = [ "${cfg.storage.paths.bitcoin}:${node.dataDir}" ];

@@ -5,9 +5,17 @@
 # it does `onFailure` fire (a failed assertion of a unit's own leaves it inactive). RequiresMountsFor
 # mounts the disk first, but is content with a path that nothing is declared for. The assertion
 # also sees a disk that was unmounted by hand, which neither of the others does.
-{ config, lib }:
+{
+  config,
+  lib,
+  utils,
+}:
 let
   inherit (config.services.utxoracle) alerts storage;
+
+  mountUnits = lib.optional (
+    storage.mountPoint != null
+  ) "${utils.escapeSystemdPath storage.mountPoint}.mount";
 
   mounts = {
     RequiresMountsFor = [ storage.base ];
@@ -17,6 +25,20 @@ in
 {
   # For the storage unit itself.
   inherit mounts;
+
+  # For long-running units on the disk. A disk that is late has to bring up each of them: the target
+  # is there already, and starting it again would do nothing.
+  lasting = {
+    wantedBy = [ "utxoracle.target" ] ++ mountUnits;
+    partOf = [ "utxoracle.target" ];
+  };
+
+  # To end before the disk is unmounted, without needing it.
+  beforeUnmount.after = mountUnits;
+
+  # For what is started by each of several others, which comes to more than systemd's five in ten
+  # seconds: then all of them would fail.
+  often.startLimitIntervalSec = 0;
 
   # For units that have to tell of a failure.
   alert.onFailure = lib.mkIf alerts.enable [ "utxoracle-alert@%n.service" ];

@@ -3,6 +3,7 @@
   config,
   lib,
   pkgs,
+  utils,
   ...
 }:
 let
@@ -26,7 +27,7 @@ let
 
   cfg = config.services.utxoracle;
   inherit (cfg) logs storage;
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
 in
 {

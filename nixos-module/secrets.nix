@@ -4,12 +4,13 @@
   config,
   lib,
   pkgs,
+  utils,
   ...
 }:
 let
   cfg = config.services.utxoracle;
   inherit (cfg) bitcoin mempool storage;
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
 
   isNeeded = mempool.enable || bitcoin.rpc.user != null;
@@ -25,6 +26,7 @@ in
   config = lib.mkIf (cfg.enable && isNeeded) {
     systemd.services.utxoracle-secrets = lib.mkMerge [
       guard.disk
+      guard.often
       {
         description = "Passwords of utxoracle and its mempool stack";
         restartIfChanged = false;
@@ -84,9 +86,11 @@ in
         ''
         + lib.optionalString mempool.enable ''
 
-          if [ ! -s ${arg files.db} ] && [ -d ${arg "${storage.paths.mysql}/mysql"} ]; then
-            refuse "${files.db} is gone, and the database in ${storage.paths.mysql} has the password that was in it: restore that file"
-          fi
+          for file in ${arg files.db} ${arg files.dbRoot}; do
+            if [ ! -s "$file" ] && [ -d ${arg "${storage.paths.mysql}/mysql"} ]; then
+              refuse "$file is gone, and the database in ${storage.paths.mysql} has the password that was in it: restore that file"
+            fi
+          done
           ${lib.optionalString (mempool.db.passwordFile == null) "make ${arg files.db}"}
           ${lib.optionalString (mempool.db.rootPasswordFile == null) "make ${arg files.dbRoot}"}
           db=$(password ${arg files.db})

@@ -68,7 +68,7 @@ let
 
   cfg = config.services.utxoracle;
   inherit (cfg.storage) base mountPoint paths;
-  guard = import ./guard.nix { inherit config lib; };
+  guard = import ./guard.nix { inherit config lib utils; };
   hardening = import ./hardening.nix;
 
   # Where the storage unit may write: the disk, or the folder that was made on the root disk.
@@ -161,11 +161,6 @@ in
       };
     };
 
-    # Also wanted by the mount, so that a disk that is late brings up what waits for it.
-    systemd.targets.utxoracle.wantedBy = lib.optional (
-      mountPoint != null
-    ) "${utils.escapeSystemdPath mountPoint}.mount";
-
     # Only by consent; what is on a disk of its own is made by the unit below, or a boot without
     # that disk would make it on this one.
     systemd.tmpfiles.settings.utxoracle = lib.mkIf (mountPoint == null) {
@@ -178,7 +173,7 @@ in
 
     # It doesn't remain active: so each start of what needs it looks anew, and a switch never finds
     # it running, which would restart all that.
-    systemd.services.utxoracle-storage = {
+    systemd.services.utxoracle-storage = guard.often // {
       description = "Folders of utxoracle on its disk";
       unitConfig = guard.mounts;
       restartIfChanged = false;
@@ -209,7 +204,7 @@ in
           install -d -o "$2" -g "$2" -m "$3" "$1" || refuse "can't make $1: see the line above"
         }
 
-        free=$(df --output=avail -B1M ${lib.escapeShellArg root} | tail -n 1)
+        free=$(df --output=avail -B1M ${lib.escapeShellArg root} | tail -n 1 | tr -d ' ')
         [ "$free" -ge ${toString (cfg.storage.minFreeGiB * 1024)} ] ||
           refuse "only $free MiB free on ${root}, ${toString cfg.storage.minFreeGiB} GiB are wanted: make room, or lower storage.minFreeGiB"
 

@@ -1,5 +1,10 @@
 # mempool's back end, which the price job asks for blocks and exchange prices.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
 let
   options.services.utxoracle.mempool = {
     backend = {
@@ -52,7 +57,7 @@ let
 
   cfg = config.services.utxoracle;
   inherit (cfg) bitcoin mempool storage;
-  container = import ./container.nix { inherit config lib; };
+  container = import ./container.nix { inherit config lib utils; };
   node = import ./node.nix { inherit config lib; };
 
   text = one: if lib.isString one then one else builtins.toJSON one;
@@ -100,6 +105,8 @@ in
         host = 12;
         inherit (mempool) uid;
         inherit (mempool.backend) memory;
+        # The price job waits for it, and has another source.
+        start = "15m";
         health = "curl --fail --silent --output /dev/null http://localhost:8999/api/v1/backend-info";
         requires = [ "podman-mempool-db.service" ];
         wants = lib.optional mempool.electrs.enable "podman-mempool-electrs.service" ++ node.units;

@@ -1,9 +1,13 @@
 # What all containers of the stack share: container NAME { … } is a part of the configuration.
-{ config, lib }:
+{
+  config,
+  lib,
+  utils,
+}:
 let
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
-  guard = import ../guard.nix { inherit config lib; };
+  guard = import ../guard.nix { inherit config lib utils; };
 in
 name:
 {
@@ -15,8 +19,8 @@ name:
   memory,
   # Seconds for the program to end by itself.
   stop ? 60,
-  # Until when it has to be there, an image that is downloaded included.
-  start ? "30min",
+  # Until when it has to be well, an image that is downloaded included; as podman spells it, too.
+  start ? "30m",
   # A command in the container that tells whether it is well, and what happens if it isn't any more.
   health ? null,
   onUnhealthy ? "kill",
@@ -56,11 +60,16 @@ name:
     ]
     ++ lib.optionals (health != null) [
       "--health-cmd=${health}"
-      "--health-interval=10s"
+      "--health-interval=30s"
       "--health-on-failure=${onUnhealthy}"
-      "--health-retries=6"
-      "--health-start-period=${start}"
+      "--health-retries=3"
       "--health-timeout=9s"
+      # Until it is well for the first time, which the unit's own time limits. A start period
+      # instead would let it be ill for as long after each start.
+      "--health-startup-cmd=${health}"
+      "--health-startup-interval=5s"
+      "--health-startup-retries=0"
+      "--health-startup-timeout=9s"
     ];
   };
 
@@ -68,8 +77,7 @@ name:
     guard.disk
     {
       inherit description;
-      wantedBy = [ "utxoracle.target" ];
-      partOf = [ "utxoracle.target" ];
+      inherit (guard.lasting) wantedBy partOf;
       wants = [ "utxoracle-secrets.service" ] ++ wants;
       requires = [ "podman-network-mempool.service" ] ++ requires;
       after = [
@@ -86,6 +94,8 @@ name:
       serviceConfig = {
         Restart = lib.mkForce "always";
         RestartSec = lib.mkForce "30s";
+        # What podman's stop has ended.
+        SuccessExitStatus = 143;
         TimeoutStartSec = lib.mkForce start;
         TimeoutStopSec = lib.mkForce (stop + 30);
       };

@@ -1,5 +1,10 @@
 # MariaDB, which holds what the back end computes, exchange prices among it.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
 let
   options.services.utxoracle.mempool.db = {
     passwordFile = secretFile.mkOption {
@@ -36,7 +41,7 @@ let
   inherit (cfg) mempool storage;
   inherit (mempool) db settings;
   secretFile = import ../secret-file.nix { inherit lib; };
-  container = import ./container.nix { inherit config lib; };
+  container = import ./container.nix { inherit config lib utils; };
 in
 {
   inherit options;

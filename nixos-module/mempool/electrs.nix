@@ -4,6 +4,7 @@
   config,
   lib,
   pkgs,
+  utils,
   ...
 }:
 let
@@ -69,7 +70,7 @@ let
     storage
     ;
   inherit (mempool) electrs;
-  container = import ./container.nix { inherit config lib; };
+  container = import ./container.nix { inherit config lib utils; };
   node = import ./node.nix { inherit config lib; };
   isEsplora = electrs.mode == "esplora";
 

@@ -1,5 +1,10 @@
 # mempool's page.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
 let
   options.services.utxoracle.mempool.web = {
     enable = lib.mkOption {
@@ -24,7 +29,7 @@ let
 
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
-  container = import ./container.nix { inherit config lib; };
+  container = import ./container.nix { inherit config lib utils; };
 in
 {
   inherit options;

@@ -1,6 +1,11 @@
 # The containers' network: a bridge of a fixed name, so that the firewall can let names be asked for
 # on it, and addresses that stay.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
 let
   options.services.utxoracle.mempool.network = {
     name = lib.mkOption {
@@ -30,7 +35,7 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
   inherit (mempool) network;
-  guard = import ../guard.nix { inherit config lib; };
+  guard = import ../guard.nix { inherit config lib utils; };
   spec = "${network.bridge}-${network.prefix}";
 in
 {
@@ -40,7 +45,7 @@ in
     # Podman's name server; nixpkgs opens it on podman's own network alone.
     networking.firewall.interfaces.${network.bridge}.allowedUDPPorts = [ 53 ];
 
-    systemd.services.podman-network-mempool = {
+    systemd.services.podman-network-mempool = guard.often // {
       inherit (guard.alert) onFailure;
       description = "Network of the containers of mempool";
       restartIfChanged = false;
@@ -60,6 +65,8 @@ in
         podman network create --driver=bridge --interface-name=${network.bridge} \
           --subnet=${network.prefix}.0/24 --gateway=${network.prefix}.1 \
           --label=utxoracle=${spec} ${network.name}
+        # It may say so, and have written nothing.
+        podman network exists ${network.name}
       '';
       serviceConfig = {
         Type = "oneshot";

@@ -46,8 +46,29 @@ def mount_points() -> set[Path]:
     Raises:
         OSError: The kernel can't be asked.
     """
-    rows = (line.split(b" ") for line in _MOUNTS.read_bytes().splitlines())
-    return {
-        Path(os.fsdecode(_ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), row[4])))
-        for row in rows
-    }
+    return {*_disks()}
+
+
+def is_read_only(path: Path) -> bool:
+    """Tell whether the disk of a file or folder takes no writes from anybody.
+
+    A service may see all disks read-only, but for the folders that it writes to: the mounts are
+    its own then, the disks behind them aren't.
+
+    Raises:
+        OSError: The kernel can't be asked.
+    """
+    real = Path(os.path.realpath(path))
+    disks = _disks()
+    over = [point for point in disks if real.is_relative_to(point)]
+    return bool(over) and b"ro" in disks[max(over, key=lambda point: len(point.parts))]
+
+
+def _disks() -> dict[Path, list[bytes]]:
+    """Return the options of the disk itself for each mount point; the last mount hides others."""
+    found = {}
+    for line in _MOUNTS.read_bytes().splitlines():
+        mount, _, disk = line.partition(b" - ")
+        point = _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), mount.split(b" ")[4])
+        found[Path(os.fsdecode(point))] = disk.split(b" ")[-1].split(b",")
+    return found

@@ -12,7 +12,7 @@ from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import size
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.folder import DataFolder, not_there
-from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted, mount_points
+from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted, is_read_only, mount_points
 
 MOST_FILES = 10_000
 """Files that are looked at in a folder."""
@@ -132,6 +132,6 @@ def _trouble_with_mount(folder: Path, mount_point: str | None) -> str | None:
             f"what is mounted at {point} is the root disk: mount the disk of the data there, or "
             f"set {_MOUNT_POINT} to {ROOT_IS_MEANT} where the root disk is meant"
         )
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+    if is_read_only(folder):
         return f"the disk of {folder} is mounted read-only: see dmesg, then mount it writable"
     return None

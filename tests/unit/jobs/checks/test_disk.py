@@ -1,3 +1,4 @@
+import os
 import subprocess
 from pathlib import Path
 
@@ -94,6 +95,13 @@ def test_a_disk_that_went_read_only_fails(mounted):
     subprocess.run(["mount", "-o", "remount,ro", point], check=True)
     told = f"the disk of {point} is mounted read-only: see dmesg"
     found(CheckStatus.ERROR, told, point, mount_point=str(point))
+
+
+def test_a_disk_that_only_this_service_may_not_write_to_is_not_read_only(mounted):
+    point = mounted(*TMPFS)
+    subprocess.run(["mount", "-o", "remount,ro,bind", point], check=True)
+    assert os.statvfs(point).f_flag & os.ST_RDONLY
+    found(CheckStatus.OK, "is on the disk mounted at", point, mount_point=str(point))
 
 
 def test_a_disk_that_is_low_deserves_a_look_and_one_without_room_for_a_run_fails(mounted):
