@@ -78,10 +78,7 @@ in
   };
 
   networking.hostName = "utxoracle";
-  services.getty = {
-    autologinUser = "root";
-    helpLine = lib.mkForce "";
-  };
+  services.getty.autologinUser = "root";
   users.motd = ''
 
     utxoracle on a simulated chain. The page: http://localhost:8000 (on your machine).

@@ -3,6 +3,9 @@
   # The module with its package: all that a host needs to import.
   default =
     { lib, pkgs, ... }:
+    let
+      inherit (pkgs.stdenv.hostPlatform) system;
+    in
     {
       # A function has no place of its own. With one, errors name it, and a host that imports it
       # twice has it once.
@@ -11,9 +14,7 @@
 
       imports = [ self.nixosModules.utxoracle ];
 
-      services.utxoracle.package =
-        lib.mkDefault
-          self.packages.${pkgs.stdenv.hostPlatform.system}.utxoracle;
+      services.utxoracle.package = lib.mkDefault self.packages.${system}.utxoracle;
     };
 
   # The bare module, for a host that brings the package itself, for example by the overlay.

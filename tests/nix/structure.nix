@@ -70,5 +70,8 @@ in
     package = module.services.utxoracle.package.content.name;
     priority = module.services.utxoracle.package.priority;
   };
+  vmScripts = builtins.mapAttrs (
+    _: one: (import (builtins.head one.test.imports)).testScript
+  ) self.legacyPackages.${system}.vmTests;
   hosts = builtins.attrNames hosts.nixosConfigurations;
 }

@@ -124,6 +124,13 @@ def test_every_package_check_and_shell_evaluates(flake):
 
 
 @needs_nix
+def test_the_script_of_every_vm_test_is_python(flake):
+    assert flake["vmScripts"]
+    for name, script in flake["vmScripts"].items():
+        compile(script, f"{name} of tests/vm", "exec")
+
+
+@needs_nix
 def test_the_package_is_what_pyproject_says(flake):
     package, project = flake["package"], PROJECT["project"]
     assert package["name"] == f"utxoracle-{__version__}"

@@ -50,8 +50,8 @@
 
     with subtest("the timer's job stores and publishes"):
         machine.wait_for_unit("utxoracle-analyze.timer")
-        machine.wait_until_succeeds(f"grep -q '\"exit_code\": *0' {data}/last_run.json", timeout=300)
-        # Nothing new: as quick as it is.
+        done = f"grep -q '\"exit_code\": *0' {data}/last_run.json"
+        machine.wait_until_succeeds(done, timeout=300)
         machine.succeed("systemctl start utxoracle-analyze.service")
 
     with subtest("the API answers through its socket"):

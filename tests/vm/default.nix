@@ -1,5 +1,5 @@
-# The appliance in virtual machines: `nix build .#vmTests.app`, and `.#vmTests.app.driverInteractive`
-# to look around in one. They want KVM.
+# The appliance in virtual machines, which want KVM: `nix build .#vmTests.app`, or
+# `.#vmTests.app.driverInteractive` to look around in one.
 {
   lib,
   pkgs,

@@ -49,8 +49,10 @@
     # All folders are made below it; the disk is found by itself, as the mount point above it.
     storage.base = "/mnt/nvme/prod/apps";
 
-    # Bitcoin Core on this machine, on the same disk. For one that runs elsewhere, or already:
-    #   bitcoin.rpc = { host = "10.0.0.5"; user = "utxoracle"; passwordFile = "/root/rpc-password"; };
+    # Bitcoin Core on this machine, on the same disk. For one that is there already, instead:
+    #   bitcoin.rpc.host = "127.0.0.1";
+    #   bitcoin.rpc.user = "utxoracle";
+    #   bitcoin.rpc.passwordFile = "/root/secrets/rpc-password";
     bitcoin.local.enable = true;
 
     # The page and the API are for this machine only. For the whole network at home:

@@ -9,11 +9,10 @@
     _:
     let
       lib = import ./lib.nix;
+      packages = system: import ./packages.nix { inherit lib system; };
     in
     {
       inherit lib;
-      legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
-        system: import ./packages.nix { inherit lib system; }
-      );
+      legacyPackages = lib.genAttrs lib.platforms.linux packages;
     };
 }

@@ -2,12 +2,14 @@
 # error, as it would be in the real one.
 let
   inherit (builtins)
+    all
     attrNames
     concatMap
     elem
     filter
     fromTOML
     head
+    isAttrs
     isPath
     listToAttrs
     mapAttrs
@@ -59,7 +61,15 @@ let
       { root, fileset }: builtins.deepSeq (files fileset) "source of ${baseNameOf (toString root)}";
   };
 
-  # A machine is not evaluated, which takes the real NixOS; its modules must be there.
+  # A module is only read, with those that it imports: to evaluate it takes the real NixOS.
+  readModule =
+    module:
+    if isPath module then
+      readModule (import module)
+    else if isAttrs module then
+      all readModule (module.imports or [ ])
+    else
+      true;
   nixosSystem =
     { modules }:
     let
@@ -69,14 +79,11 @@ let
           inherit name;
           system = "x86_64-linux";
           builder = "/bin/sh";
-          modules = toString (length' modules);
+          modules = all readModule modules;
         }
         // {
           meta.mainProgram = "run-stub-vm";
         };
-      length' = list: builtins.length (map exists list);
-      exists =
-        module: if isPath module && !pathExists module then throw "no ${toString module}" else module;
     in
     {
       config.system.build = {
@@ -103,6 +110,7 @@ in
     nixosSystem
     optionalAttrs
     readFile
+    readModule
     removePrefix
     ;
   importTOML = file: fromTOML (readFile file);

@@ -11,59 +11,75 @@ let
       meta = { };
     }
     // more;
+  named = names: lib.genAttrs names (name: fake name { });
 
-  # Python packages are named, not made: a name that is wrong here is found where they are.
+  # A name that is in no list is an error, as is one that nixpkgs doesn't have.
+  programs = named [
+    "nixfmt"
+    "nixfmt-tree"
+    "openssl"
+    "ruff"
+  ];
+  pythonPackages = named [
+    "click"
+    "duckdb"
+    "falcon"
+    "gunicorn"
+    "hatchling"
+    "hypothesis"
+    "jsonschema"
+    "mypy"
+    "numpy"
+    "pandas"
+    "plotly"
+    "polars"
+    "prometheus-client"
+    "pyarrow"
+    "pytest-xdist"
+    "pytestCheckHook"
+    "requests"
+    "types-requests"
+  ];
+
+  buildPythonApplication =
+    attrs:
+    builtins.deepSeq attrs (
+      fake "${attrs.pname}-${attrs.version}" {
+        inherit (attrs) meta;
+        # For the tests: what it was made from.
+        inherit attrs;
+      }
+    );
   python3 = fake "python3" {
-    pkgs = lib.genAttrs [
-      "click"
-      "duckdb"
-      "falcon"
-      "gunicorn"
-      "hatchling"
-      "hypothesis"
-      "jsonschema"
-      "mypy"
-      "numpy"
-      "pandas"
-      "plotly"
-      "polars"
-      "prometheus-client"
-      "pyarrow"
-      "pytest-xdist"
-      "pytestCheckHook"
-      "requests"
-      "types-requests"
-    ] (name: fake name { }) // {
-      buildPythonApplication =
-        attrs:
-        builtins.deepSeq attrs (
-          fake "${attrs.pname}-${attrs.version}" {
-            inherit (attrs) meta pname version;
-            # For the tests: what it was made from.
-            inherit attrs;
-          }
-        );
+    pkgs = pythonPackages // {
+      inherit buildPythonApplication;
     };
   };
 
-  pkgs =
-    lib.genAttrs [ "nixfmt" "nixfmt-tree" "openssl" "ruff" ] (name: fake name { })
-    // {
-      inherit lib pkgs python3;
-      callPackage =
-        file: arguments:
-        let
-          function = import file;
-        in
-        function (builtins.intersectAttrs (builtins.functionArgs function) pkgs // arguments);
-      mkShell = attrs: builtins.deepSeq attrs.packages (fake "shell" { });
-      nixosOptionsDoc = _: { optionsCommonMark = fake "options.md" { }; };
-      runCommand =
-        name: _: script:
-        builtins.seq script (fake name { });
-      testers.runNixOSTest = test: fake "vm-test" { inherit test; };
-      writeShellScript = name: text: fake name { inherit text; };
-      writeText = name: text: builtins.seq text (fake name { });
-    };
+  callPackage =
+    file: arguments:
+    let
+      function = import file;
+      wanted = builtins.functionArgs function;
+    in
+    function (builtins.intersectAttrs wanted pkgs // arguments);
+  runNixOSTest = test: builtins.seq (lib.readModule test) (fake "vm-test" { inherit test; });
+
+  pkgs = programs // {
+    inherit
+      callPackage
+      lib
+      pkgs
+      python3
+      ;
+    mkShell = attrs: builtins.deepSeq attrs.packages (fake "shell" { });
+    nixosOptionsDoc = _: { optionsCommonMark = fake "options.md" { }; };
+    runCommand =
+      name: _: script:
+      builtins.seq script (fake name { });
+    testers = { inherit runNixOSTest; };
+    writeShellScript = name: _: fake name { };
+    writeText = name: text: builtins.seq text (fake name { });
+  };
 in
 pkgs
