@@ -10,12 +10,13 @@ let
   utxoracle = lib.getExe config.services.utxoracle.package;
   port = config.services.utxoracle.api.port;
   node = 18443;
-  # Five whole days lie behind the newest block at the start; the chain goes on for a month.
+  # About five days lie behind the newest block at the start, which is some hours old, since the days
+  # of a simulated chain have more blocks or fewer; it goes on for a month.
   simulate = pkgs.writeShellScript "simulated-node" ''
     minutes=$(( 10#$(date -u +%H) * 60 + 10#$(date -u +%M) ))
     exec ${utxoracle} simulate --serve --port ${toString node} \
       --start "$(date -u -d '5 days ago' +%F)" --days 35 --transactions 150 \
-      --tip $(( 800 + 5 * 144 + minutes / 10 )) --block-every 600
+      --tip $(( 840 + 5 * 144 + minutes / 10 )) --block-every 600
   '';
 in
 {
