@@ -1,23 +1,19 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# What `make run` works on; a chain made up on the spot, so that nothing has to be there.
-DEMO_SOURCE := sim:seed=1,days=2
 
-.PHONY: help run test test-long test-web test-node check format bench clean
+.PHONY: help run test test-long test-web test-node test-nix check format bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do next with a real node
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && bin=$$(realpath $(BIN)) && cd "$$folder" && \
-	export UTXORACLE_DATA_DIR=data UTXORACLE_SOURCE="$(DEMO_SOURCE)" UTXORACLE_STALL_MINUTES=1e9 && \
-	echo 'A simulated chain ($(DEMO_SOURCE)), whose true price begins at $$60,000:' && \
-	for command in init-db analyze status; do \
-	  printf '\n$$ utxoracle %s\n' "$$command"; "$$bin/utxoracle" "$$command" || exit; \
-	done
+	@$(BIN)/utxoracle demo --no-serve
 	@echo
-	@echo "Next, with your own node or mempool stack:"
+	@echo "Next, the same with its page, in a browser:"
+	@echo "  $(BIN)/utxoracle demo"
+	@echo
+	@echo "Or with your own node or mempool stack:"
 	@echo "  $(BIN)/utxoracle init-db"
 	@echo "  $(BIN)/utxoracle analyze --source mempool+http://127.0.0.1:8999"
 	@echo "  $(BIN)/utxoracle analyze --source 'bitcoind+http://127.0.0.1:8332?cookie=/path/.cookie'"
@@ -36,6 +32,9 @@ test-web: $(VENV)/web.stamp ## Test the API with made-up requests, and the page 
 
 test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded into ~/.cache/utxoracle at first
 	$(BIN)/python -m pytest tests/node
+
+test-nix: $(VENV)/dev.stamp ## Test the NixOS module, what it makes and its scripts; as root, the scripts for real
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/nix
 
 check: $(VENV)/dev.stamp ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.appliance import Appliance
+from tests.debian import ProgramUnavailable
 from tests.node.bitcoind import ALWAYS_SYNCED, Bitcoind
-from tests.node.debian import BitcoindUnavailable, bitcoind_command
+from tests.node.download import bitcoind_command
 from utxoracle.simulation.chain import SimulatedChain
 from utxoracle.simulation.options import SimulationOptions
 from utxoracle.simulation.writer import write_chain
@@ -36,7 +37,7 @@ class Submitted:
 def command() -> list[str]:
     try:
         return bitcoind_command()
-    except BitcoindUnavailable as error:
+    except ProgramUnavailable as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 

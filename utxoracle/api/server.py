@@ -25,10 +25,12 @@ def serve(
     access_log: bool = True,
     events: bool = True,
     ready: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
 ) -> None:
     """Answer requests until a signal ends it; never returns.
 
-    On sockets that systemd passes in, where it does, otherwise on the address of the settings.
+    On `listener` if there is one, on sockets that systemd passes in, where it does, otherwise on
+    the address of the settings.
     This process keeps its id and only looks after the workers, where the application is loaded.
 
     Args:
@@ -36,6 +38,7 @@ def serve(
         access_log: Whether each request is told.
         events: Whether it is told what becomes of the workers, or only what goes wrong.
         ready: Called with the URL once it listens there.
+        listener: What to listen on; closed by this.
 
     Raises:
         UsageError: A setting can't be used, or the address can't be listened on.
@@ -50,11 +53,12 @@ def serve(
         "accesslog": "-" if access_log else None,
         "loglevel": "info" if events else "warning",
     }
-    if not listen_fds(unset_environment=False):
-        listener = _listen(settings.api_host, settings.api_port)
+    if listener is None and not listen_fds(unset_environment=False):
+        listener = listen(settings)
+    if listener:
         if ready:
             # Not before gunicorn minds signals: whoever reads the line may send one at once.
-            url = _url(listener)
+            url = url_of(listener)
             options["when_ready"] = lambda server: ready(url)
         # gunicorn would try five times, and tell each time that the port is in use.
         options["bind"] = f"fd://{listener.detach()}"
@@ -117,7 +121,13 @@ class _Master(Arbiter):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens on the address of the settings; port 0 takes a free one.
+
+    Raises:
+        UsageError: It can't be listened on.
+    """
+    host, port = settings.api_host, settings.api_port
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         family, *_, address = socket.getaddrinfo(
@@ -134,10 +144,11 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = str(error.strerror if isinstance(error, OSError) else error).partition(" (")[0]
         raise UsageError(
             f"{place} can't be listened on: {reason}; choose another address or port "
-            f"({variable_of('api_host')}, {variable_of('api_port')})"
+            f"(--host, --port, or {variable_of('api_host')}, {variable_of('api_port')})"
         ) from None
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """Return the URL at which a socket listens."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -44,7 +44,7 @@ def init_db_command(data_dir: Path | None, source: str | None, network: str | No
       utxoracle init-db --data-dir data --network main
     """
     settings = settings_from(source=source, network=network, data_dir=data_dir)
-    _init_db(settings, _network_of(settings))
+    say_init_db(settings)
 
 
 @click.command("analyze", short_help="Store and price the blocks that came: what the timer runs.")
@@ -90,7 +90,7 @@ def analyze_command(
         source=source, network=network, data_dir=data_dir, needs_source=not only_init
     )
     if only_init:
-        _init_db(settings, _network_of(settings))
+        say_init_db(settings)
         return
     # What systemd and containers send to end a program is to end it as Ctrl-C does: published and
     # with word of it.
@@ -113,7 +113,9 @@ def _network_of(settings: Settings) -> Network:
     return network_named(settings.network_name())
 
 
-def _init_db(settings: Settings, network: Network) -> None:
+def say_init_db(settings: Settings) -> None:
+    """Make the database, and say whether it was there already."""
+    network = _network_of(settings)
     folder, made = init_db(settings, network)
     done = "made" if made else "is there already:"
     say(f"{done} {folder.database} for the {network.name} network")

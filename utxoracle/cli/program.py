@@ -26,6 +26,7 @@ COMMANDS = {
     "alert": "alert:alert_command",
     "migrate": "migrate:migrate_command",
     "simulate": "simulate:simulate_command",
+    "demo": "demo:demo_command",
 }
 """Where each command is, in the order in which --help shows them."""
 

@@ -35,7 +35,7 @@ def status_command(as_json: bool, data_dir: Path | None) -> None:
       utxoracle status --json
     """
     found = status(settings_from(data_dir=data_dir))
-    say(json.dumps(_as_json(found)) if as_json else _as_text(found))
+    say(json.dumps(_as_json(found)) if as_json else status_as_text(found))
 
 
 def _as_json(found: Status) -> dict[str, Any]:
@@ -78,7 +78,8 @@ def _run_as_json(run: "LastRun") -> dict[str, Any]:
     }
 
 
-def _as_text(found: Status) -> str:
+def status_as_text(found: Status) -> str:
+    """Return the table for people."""
     rows = {
         "window price": _window(found.window, found.now),
         "daily price": _day(found.day),

@@ -34,10 +34,10 @@ def _start_processes(processes: int) -> Executor:
         try:
             # Not fork: a copy of a process that has threads may hang.
             executor = ProcessPoolExecutor(
-                processes, get_context("spawn"), initializer=_end_with_parent
+                processes, get_context("spawn"), initializer=end_with_parent
             )
             on_failure.callback(executor.shutdown, cancel_futures=True)
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 for _ in range(processes):
                     executor.submit(int)
         except OSError as error:
@@ -47,7 +47,7 @@ def _start_processes(processes: int) -> Executor:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Let the processes that are started meanwhile never see a Ctrl-C, and this one later.
 
     It reaches every process of a terminal, but what to do about it is for this one to say. The
@@ -74,7 +74,7 @@ def _interrupts_held_back() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let this process end when the one that started it was killed: nothing else would tell it."""
     Thread(target=_wait_for_parent, daemon=True).start()
 

@@ -6,16 +6,18 @@ import os
 from utxoracle.jobs.checks.programs import told_by
 from utxoracle.jobs.health import Check, CheckStatus
 
-_OURS = ("utxoracle*", "podman-mempool-*", "podman-network-mempool*")
+_OURS = ("utxoracle*", "podman-mempool-*", "podman-network-mempool*", "bitcoind-utxoracle*")
 """Patterns: they fit what is loaded, as all is that failed."""
 
 API_SOCKET, API_SERVICE = API_UNITS = ("utxoracle-api.socket", "utxoracle-api.service")
 """What listens, where it is installed: systemd, or the API itself."""
 
-_LASTING = (
+LASTING = (
     "utxoracle.target",
     API_SOCKET,
     "utxoracle-rpc-proxy.socket",
+    "utxoracle-p2p-proxy.socket",
+    "bitcoind-utxoracle.service",
     "podman-mempool-db.service",
     "podman-mempool-electrs.service",
     "podman-mempool-backend.service",
@@ -24,7 +26,7 @@ _LASTING = (
 """Units that are always to be active where they are installed; so is the API's service, unless
 its socket starts it with the first request."""
 
-_TIMERS = ("utxoracle-analyze.timer", "utxoracle-backup.timer")
+TIMERS = ("utxoracle-analyze.timer", "utxoracle-backup.timer")
 """Those without which nothing goes on; others are there as they are wanted."""
 
 _OUR_TIMERS = "utxoracle*.timer"
@@ -38,14 +40,14 @@ Unit = dict[str, str]
 
 def units() -> Check:
     """Check that no unit has failed, and that those are active that always must be."""
-    shown = _show("Id,LoadState,ActiveState,Result", *_LASTING, *_OURS)
+    shown = _show("Id,LoadState,ActiveState,Result", *LASTING, *_OURS)
     if shown is None:
         return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
     # Of those that are named, systemd also tells that they are not there.
     found = {unit["Id"]: unit for unit in shown if unit["LoadState"] != "not-found"}
     if not found:
         return Check(CheckStatus.UNKNOWN, "systemd knows no unit of utxoracle")
-    lasting = _LASTING if API_SOCKET in found else (*_LASTING, API_SERVICE)
+    lasting = LASTING if API_SOCKET in found else (*LASTING, API_SERVICE)
     down = []
     for name, unit in found.items():
         state = unit["ActiveState"]
@@ -65,7 +67,7 @@ def units() -> Check:
 def timers() -> Check:
     """Check that all timers are started and have a next time, and that none is missing."""
     properties = "Id,LoadState,ActiveState,SubState,NextElapseUSecRealtime"
-    shown = _show(f"{properties},NextElapseUSecMonotonic", *_TIMERS, _OUR_TIMERS)
+    shown = _show(f"{properties},NextElapseUSecMonotonic", *TIMERS, _OUR_TIMERS)
     if shown is None:
         return Check(CheckStatus.UNKNOWN, _NO_SYSTEMD)
     # systemd tells twice of what is named and fits a pattern, too.

@@ -9,7 +9,8 @@ from pathlib import Path
 from utxoracle.errors import UsageError
 from utxoracle.jobs.migration.compose_lines import read_compose
 from utxoracle.jobs.migration.env_text import NETWORKS, env_lines
-from utxoracle.jobs.migration.layout import DATA, USER
+from utxoracle.jobs.migration.kinds import Kind
+from utxoracle.jobs.migration.layout import DATA, OWNERS, USER
 from utxoracle.jobs.migration.nix_text import Value, definition
 from utxoracle.jobs.migration.old_names import (
     BACKEND_PORT,
@@ -35,9 +36,6 @@ _CONFIG = Path("/etc/utxoracle")
 """On the root disk: that the other one is gone is one of the alerts."""
 
 COMPOSE_SUFFIXES = (".yml", ".yaml")
-
-_IMAGE_UID = 999
-"""The user that MariaDB's image runs as."""
 
 _ORDER = ("enable", "network", "storage", "bitcoin", "mempool", "api", "settings")
 
@@ -102,7 +100,7 @@ def translate(files: Iterable[Path], *, base: Path, db_uid: int | None = None) -
     Args:
         files: .env and compose files, told apart by name.
         base: The folder that holds mempool/ and utxoracle/ from now on.
-        db_uid: The user that owns the database's files; None: that of MariaDB's image.
+        db_uid: The user that owns the database's files; None: the module's own.
 
     Raises:
         StorageError: A file can't be read.
@@ -124,7 +122,7 @@ def translate(files: Iterable[Path], *, base: Path, db_uid: int | None = None) -
             work.used |= compose.used
             for port in compose.ports:
                 work.take_port(port)
-    if db_uid not in (None, _IMAGE_UID):
+    if db_uid not in (None, OWNERS[Kind.MYSQL][0]):
         work.options["mempool", "db", "uid"] = db_uid
     return work.done()
 

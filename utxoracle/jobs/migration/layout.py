@@ -17,6 +17,13 @@ DATA = Path("utxoracle/data")
 PREDECESSOR = DATA / "predecessor"
 """The predecessor's databases, as they were found."""
 
+OWNERS: Mapping[Kind, tuple[int, str]] = {
+    Kind.MYSQL: (392, "mempool.db.uid"),
+    Kind.ELECTRS: (393, "mempool.electrs.uid"),
+    Kind.CACHE: (1000, "mempool.uid"),
+}
+"""The user whose data it has to be, and the option of services.utxoracle that names another."""
+
 JOURNAL = Path("utxoracle/config/migration.json")
 """What was copied."""
 

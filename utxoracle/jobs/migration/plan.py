@@ -10,7 +10,7 @@ from pathlib import Path
 from utxoracle.jobs.migration import links
 from utxoracle.jobs.migration.journal import Journal
 from utxoracle.jobs.migration.kinds import Kind, has_mempool_index
-from utxoracle.jobs.migration.layout import TARGETS
+from utxoracle.jobs.migration.layout import OWNERS, TARGETS
 from utxoracle.jobs.migration.measure import (
     Measured,
     can_rename,
@@ -21,9 +21,6 @@ from utxoracle.jobs.migration.measure import (
 )
 from utxoracle.jobs.migration.tree import IN_PROGRESS, Found, OldTree
 from utxoracle.jobs.report import size
-
-OWNERS = {Kind.MYSQL: (999, "mempool.db.uid"), Kind.CACHE: (1000, "mempool.uid")}
-"""The user whose data it has to be, and the option of services.utxoracle that names another."""
 
 LOGS = (Kind.LOGS, Kind.STACK_LOGS)
 
@@ -180,10 +177,11 @@ def _remarks(step: Step) -> Iterator[str]:
             yield f"it belongs to root, whom no container is: chown -R {usual}:{usual} {target}"
         elif uid != usual:
             yield f"it belongs to user {uid}: set services.utxoracle.{option} = {uid}"
-    if found.kind is Kind.ELECTRS and not has_mempool_index(found.path):
+    if found.kind is Kind.ELECTRS and has_mempool_index(found.path):
         yield (
-            "it is the index of another electrs than mempool's, which makes its own: leave it out "
-            "with --take electrs=none"
+            "it is the index of mempool's own electrs, which another one can't use: set "
+            'services.utxoracle.mempool.electrs.mode = "esplora", or leave it out with --take '
+            "electrs=none"
         )
     if others and found.kind not in LOGS:
         owners = ", ".join(

@@ -1,75 +1,68 @@
-"""bitcoind from Debian's package `bitcoin-knots`, unpacked with all the libraries it needs.
+"""Programs of Debian's packages, unpacked with all the libraries they need.
 
-It comes from the mirror that this machine has its Debian from. Nothing is installed: apt works in a
-folder of its own, where nothing counts as installed, and so it downloads the C library too, which
-makes the program run on any Linux. No rights are needed. As a program, this only downloads.
+They come from the mirror that this machine has its Debian from, of whatever release. Nothing is
+installed: apt works in a folder of its own, where nothing counts as installed, and so it downloads
+the C library too, which makes a program run on any Linux. No rights are needed.
 """
 
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-PACKAGE = "bitcoin-knots"
-SUITE = "sid"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SECONDS = 300
 
-OWN_BITCOIND = "UTXORACLE_TEST_BITCOIND"
-"""Variable that names a bitcoind to test with instead."""
+
+class ProgramUnavailable(Exception):
+    """Raised when a program can't be had; the message is one line that says why."""
 
 
-class BitcoindUnavailable(Exception):
-    """Raised when there is no bitcoind to test with; the message is one line that says why."""
+def debian_program(package: str, suite: str, program: str) -> list[str]:
+    """Return the beginning of a command that runs a program, which is downloaded if need be.
 
-
-def bitcoind_command() -> list[str]:
-    """Return the beginning of a command that runs bitcoind, which is downloaded if need be.
+    Args:
+        package: The package that it is in.
+        suite: The release, for example trixie.
+        program: Its path in the package, without the first slash.
 
     Raises:
-        BitcoindUnavailable: There is none, and it can't be downloaded here.
+        ProgramUnavailable: It can't be downloaded here.
     """
-    own = os.environ.get(OWN_BITCOIND)
-    if own:
-        if not os.access(own, os.X_OK):
-            raise BitcoindUnavailable(f"{own} ({OWN_BITCOIND}) is no program")
-        return [own]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "utxoracle"
-    root = cache / f"{PACKAGE}-{SUITE}"
+    root = cache / f"{package}-{suite}"
     if not root.exists():
-        _download(root)
+        _download(package, suite, root)
     # The program asks for the loader of the system, whose C library may be older.
     libraries = next(root.glob("usr/lib/*-linux-gnu*"))
     loader = next(libraries.glob("ld-linux*.so.*"))
-    return [str(loader), "--library-path", str(libraries), str(root / "usr/bin/bitcoind")]
+    # Libraries of one program alone are in a folder of its name.
+    path = f"{libraries}:{libraries / package}"
+    return [str(loader), "--library-path", path, str(root / program)]
 
 
-def _download(root: Path) -> None:
+def _download(package: str, suite: str, root: Path) -> None:
     """Make `root`, whole or not at all."""
     missing = [tool for tool in ("apt-get", "dpkg-deb") if not shutil.which(tool)]
     missing += [] if KEYRING.exists() else [f"{KEYRING} (debian-archive-keyring)"]
     if missing:
-        raise BitcoindUnavailable(
-            f"bitcoind can't be downloaded without {', '.join(missing)}: set {OWN_BITCOIND} to "
-            "the path of one"
-        )
+        raise ProgramUnavailable(f"{package} can't be downloaded without {', '.join(missing)}")
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent) as name:
         apt, unpacked = Path(name) / "apt", Path(name) / "root"
-        for package in _packages(apt):
-            _run("dpkg-deb", "--extract", str(package), str(unpacked))
+        for file in _packages(package, suite, apt):
+            _run("dpkg-deb", "--extract", str(file), str(unpacked))
         unpacked.rename(root)
 
 
-def _packages(apt: Path) -> list[Path]:
+def _packages(package: str, suite: str, apt: Path) -> list[Path]:
     """Return the package files that apt downloads into its folder."""
     (apt / "lists/partial").mkdir(parents=True)
     (apt / "archives/partial").mkdir(parents=True)
     (apt / "status").touch()
     # The mirror's dates can't be compared with a clock that is ahead, as on some test machines.
-    source = f"deb [check-valid-until=no signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
+    source = f"deb [check-valid-until=no signed-by={KEYRING}] {_mirror()} {suite} main\n"
     (apt / "sources.list").write_text(source)
     options = {
         "Dir::State": str(apt),
@@ -85,7 +78,7 @@ def _packages(apt: Path) -> list[Path]:
     }
     command = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items())]
     _run(*command, "update")
-    _run(*command, "install", "--yes", "--download-only", PACKAGE)
+    _run(*command, "install", "--yes", "--download-only", package)
     return list((apt / "archives").glob("*.deb"))
 
 
@@ -94,10 +87,7 @@ def _mirror() -> str:
     targets = ("indextargets", "--format=$(REPO_URI)", "Created-By: Packages", "Label: Debian")
     found = _run("apt-get", *targets).split()
     if not found:
-        raise BitcoindUnavailable(
-            f"apt knows no mirror of Debian to download bitcoind from: run apt-get update, or set "
-            f"{OWN_BITCOIND} to the path of one"
-        )
+        raise ProgramUnavailable("apt knows no mirror of Debian: run apt-get update")
     return found[0]
 
 
@@ -105,19 +95,12 @@ def _run(*command: str) -> str:
     """Return what a command prints.
 
     Raises:
-        BitcoindUnavailable: It failed.
+        ProgramUnavailable: It failed.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     # Only a warning of apt's, though nothing could be fetched.
     has_failed = done.returncode != 0 or "Failed to fetch" in done.stderr
     if has_failed:
         why = (done.stderr.strip() or "it said nothing").splitlines()[0]
-        raise BitcoindUnavailable(f"bitcoind can't be downloaded, {command[0]} failed: {why}")
+        raise ProgramUnavailable(f"it can't be downloaded, {command[0]} failed: {why}")
     return done.stdout
-
-
-if __name__ == "__main__":
-    try:
-        bitcoind_command()
-    except BitcoindUnavailable as error:
-        sys.exit(str(error))

@@ -1,0 +1,19 @@
+# Folders, and which disk one is on as the configuration declares it.
+{ config, lib }:
+rec {
+  # What units, podman and URLs all take as it is: no spaces, no colons, no slash at the end.
+  path = lib.types.strMatching "(/[A-Za-z0-9._@+-]+)+" // {
+    description = "absolute path of letters, digits and . _ @ + -";
+  };
+
+  isWithin = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
+
+  # The longest declared mount point above `path`; "/" where there is none but that of the root disk.
+  mountPointOf =
+    path:
+    lib.foldl' (found: one: if lib.stringLength one > lib.stringLength found then one else found) "/" (
+      lib.filter (one: one != "/" && isWithin one path) (
+        lib.mapAttrsToList (_: fileSystem: fileSystem.mountPoint) config.fileSystems
+      )
+    );
+}

@@ -1,0 +1,94 @@
+# What all containers of the stack share: container NAME { … } is a part of the configuration.
+{ config, lib }:
+let
+  cfg = config.services.utxoracle;
+  inherit (cfg) mempool;
+  guard = import ../guard.nix { inherit config lib; };
+in
+name:
+{
+  description,
+  # Last number of the address on the network.
+  host,
+  uid,
+  # Podman's spelling of a size: 512m, 2g.
+  memory,
+  # Seconds for the program to end by itself.
+  stop ? 60,
+  # Until when it has to be there, an image that is downloaded included.
+  start ? "30min",
+  # A command in the container that tells whether it is well, and what happens if it isn't any more.
+  health ? null,
+  onUnhealthy ? "kill",
+  environment ? { },
+  environmentFiles ? [ ],
+  volumes ? [ ],
+  ports ? [ ],
+  cmd ? [ ],
+  # Units that it starts behind, and those that it ends with.
+  wants ? [ ],
+  requires ? [ ],
+}:
+{
+  virtualisation.oci-containers.containers."mempool-${name}" = {
+    inherit (mempool.images.${name}) image imageFile;
+    inherit (mempool) pull;
+    inherit
+      environment
+      environmentFiles
+      volumes
+      ports
+      cmd
+      ;
+    # utxoracle.target starts it, not the boot itself.
+    autoStart = false;
+    user = "${toString uid}:${toString uid}";
+    capabilities.ALL = false;
+    networks = [ mempool.network.name ];
+    podman.sdnotify = if health == null then "conmon" else "healthy";
+    extraOptions = [
+      # It stays the same: nginx asks for the back end's only once.
+      "--ip=${mempool.network.prefix}.${toString host}"
+      "--memory=${memory}"
+      "--pids-limit=1024"
+      "--security-opt=no-new-privileges"
+      "--stop-timeout=${toString stop}"
+    ]
+    ++ lib.optionals (health != null) [
+      "--health-cmd=${health}"
+      "--health-interval=10s"
+      "--health-on-failure=${onUnhealthy}"
+      "--health-retries=6"
+      "--health-start-period=${start}"
+      "--health-timeout=9s"
+    ];
+  };
+
+  systemd.services."podman-mempool-${name}" = lib.mkMerge [
+    guard.disk
+    {
+      inherit description;
+      wantedBy = [ "utxoracle.target" ];
+      partOf = [ "utxoracle.target" ];
+      wants = [ "utxoracle-secrets.service" ] ++ wants;
+      requires = [ "podman-network-mempool.service" ] ++ requires;
+      after = [
+        "podman-network-mempool.service"
+        "utxoracle-secrets.service"
+      ]
+      ++ wants
+      ++ requires;
+      # What fails time after time is given up for an hour, and told of; each run of the price job
+      # tries it anew.
+      startLimitIntervalSec = 3600;
+      startLimitBurst = 30;
+      # nixpkgs has had several defaults for the first, and none that ends for the last.
+      serviceConfig = {
+        Restart = lib.mkForce "always";
+        RestartSec = lib.mkForce "30s";
+        TimeoutStartSec = lib.mkForce start;
+        TimeoutStopSec = lib.mkForce (stop + 30);
+      };
+    }
+  ];
+}

@@ -1,0 +1,82 @@
+# The containers' network: a bridge of a fixed name, so that the firewall can let names be asked for
+# on it, and addresses that stay.
+{ config, lib, ... }:
+let
+  options.services.utxoracle.mempool.network = {
+    name = lib.mkOption {
+      type = lib.types.str;
+      default = "mempool";
+      readOnly = true;
+      description = "Name of podman's network, for containers of other modules to join.";
+    };
+
+    bridge = lib.mkOption {
+      type = lib.types.strMatching "[a-z][a-z0-9-]{0,14}";
+      default = "br-mempool";
+      description = "Name of the bridge; 15 characters at most.";
+    };
+
+    prefix = lib.mkOption {
+      type = lib.types.strMatching "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}";
+      default = "10.89.64";
+      example = "172.30.5";
+      description = ''
+        First three numbers of the containers' addresses; the fourth is 1 for this machine. Change
+        it where something else has these addresses.
+      '';
+    };
+  };
+
+  cfg = config.services.utxoracle;
+  inherit (cfg) mempool;
+  inherit (mempool) network;
+  guard = import ../guard.nix { inherit config lib; };
+  spec = "${network.bridge}-${network.prefix}";
+in
+{
+  inherit options;
+
+  config = lib.mkIf (cfg.enable && mempool.enable) {
+    # Podman's name server; nixpkgs opens it on podman's own network alone.
+    networking.firewall.interfaces.${network.bridge}.allowedUDPPorts = [ 53 ];
+
+    systemd.services.podman-network-mempool = {
+      inherit (guard.alert) onFailure;
+      description = "Network of the containers of mempool";
+      restartIfChanged = false;
+      path = [ config.virtualisation.podman.package ];
+      script = ''
+        set -uo pipefail
+
+        # The label tells what a network was made for: an option may have changed since.
+        if podman network exists ${network.name}; then
+          made=$(podman network inspect --format '{{index .Labels "utxoracle"}}' ${network.name})
+          [ "$made" != ${spec} ] || exit 0
+          podman network rm ${network.name} || {
+            echo "podman-network-mempool: its addresses have changed, and containers use the old ones: systemctl stop 'podman-mempool-*', then systemctl start utxoracle.target" >&2
+            exit 1
+          }
+        fi
+        podman network create --driver=bridge --interface-name=${network.bridge} \
+          --subnet=${network.prefix}.0/24 --gateway=${network.prefix}.1 \
+          --label=utxoracle=${spec} ${network.name}
+      '';
+      serviceConfig = {
+        Type = "oneshot";
+        TimeoutStartSec = "2min";
+        # What podman needs to make a network's file, and no more.
+        NoNewPrivileges = true;
+        PrivateTmp = true;
+        ProtectClock = true;
+        ProtectHome = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectSystem = "full";
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        SystemCallArchitectures = "native";
+      };
+    };
+  };
+}

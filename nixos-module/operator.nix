@@ -1,0 +1,50 @@
+# The command `utxoracle` for people: with the settings of the units, and as the user who owns the
+# prices, so that nobody leaves files behind that the jobs can't write.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.services.utxoracle;
+  program = lib.getExe cfg.package;
+
+  command = pkgs.writeShellApplication {
+    name = "utxoracle";
+    runtimeInputs = [
+      pkgs.coreutils
+      pkgs.util-linux
+    ];
+    text = ''
+      case "''${1-}" in
+        "" | -*) exec ${program} "$@" ;; # help and version
+        demo) exec ${program} "$@" ;; # minds no settings
+        plot | price | simulate) as=caller ;; # write nothing but what they are told to
+        backup-mempool-db | doctor | migrate) as=whoever-may ;; # need root, or see more as root
+        *) as=utxoracle ;;
+      esac
+
+      if [ "$as" != caller ] && [ "$(id -un)" != utxoracle ]; then
+        if [ "$(id -u)" != 0 ]; then
+          exec ${config.security.wrapperDir}/sudo -- "$0" "$@"
+        elif [ "$as" = utxoracle ]; then
+          exec setpriv --reuid=utxoracle --regid=utxoracle --init-groups --inh-caps=-all -- "$0" "$@"
+        fi
+      fi
+
+      set -a
+      # shellcheck source=/dev/null
+      . ${cfg.environmentFile}
+      set +a
+      # What alerts remember is on the root disk, and the user has no home.
+      export STATE_DIRECTORY=/var/lib/utxoracle
+      exec ${program} "$@"
+    '';
+  };
+in
+{
+  config = lib.mkIf cfg.enable {
+    environment.systemPackages = [ command ];
+  };
+}

@@ -1,0 +1,17 @@
+# A node on another machine, which containers ask without a proxy.
+{
+  fileSystems."/mnt/nvme" = {
+    device = "/dev/disk/by-label/nvme";
+    fsType = "ext4";
+  };
+
+  services.utxoracle = {
+    enable = true;
+    storage.base = "/mnt/nvme/prod/apps";
+    bitcoin.rpc = {
+      host = "192.168.1.20";
+      user = "mempool";
+      passwordFile = "/etc/secrets/bitcoin-rpc-password";
+    };
+  };
+}
