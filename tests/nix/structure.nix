@@ -63,6 +63,10 @@ in
     dependencies = map (one: one.name) package.attrs.dependencies;
     buildSystem = map (one: one.name) package.attrs.build-system;
     checkInputs = map (one: one.name) package.attrs.nativeCheckInputs;
+    python = {
+      inherit (package.python) name;
+      packages = map (one: one.name) package.python.packages;
+    };
     inherit (package.attrs) disabledTestPaths enabledTestPaths;
   };
   module = {

@@ -143,6 +143,12 @@ def test_the_package_is_what_pyproject_says(flake):
 
 
 @needs_nix
+def test_the_package_has_an_interpreter_that_can_import_it(flake):
+    package = flake["package"]
+    assert package["python"] == {"name": "python3-env", "packages": [package["name"]]}
+
+
+@needs_nix
 def test_the_module_brings_the_package_and_a_host_may_name_another(flake):
     module = flake["module"]
     assert module["package"] == flake["overlay"] == flake["package"]["name"]

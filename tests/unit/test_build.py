@@ -5,8 +5,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from configparser import ConfigParser
-from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,16 +71,6 @@ def test_the_wheel_holds_plotly_compressed_with_its_licence(wheel):
     assert script.startswith(b"/**\n* plotly.js v")
     assert b"Licensed under the MIT license" in script[:200]
     assert b"Permission is hereby granted, free of charge" in wheel[LICENCE]
-
-
-def test_there_is_a_program_for_people_and_one_for_services(wheel):
-    (name,) = (name for name in wheel if name.endswith(".dist-info/entry_points.txt"))
-    entry_points = ConfigParser()
-    entry_points.read_string(wheel[name].decode())
-    programs = dict(entry_points["console_scripts"])
-    assert set(programs) == {"utxoracle", "utxoracle-api"}
-    for program in programs.values():
-        assert callable(EntryPoint("", program, "").load())
 
 
 def test_no_time_and_no_name_make_builds_differ(wheel):

@@ -93,7 +93,11 @@ let
     };
 
   # Options are the business of the tests that have the real library.
-  evalModules = { modules }: { options.services = { }; };
+  evalModules =
+    { modules }:
+    {
+      options.services = { };
+    };
 in
 {
   inherit

@@ -43,17 +43,22 @@ let
 
   buildPythonApplication =
     attrs:
-    builtins.deepSeq attrs (
-      fake "${attrs.pname}-${attrs.version}" {
-        inherit (attrs) meta;
-        # For the tests: what it was made from.
-        inherit attrs;
-      }
+    builtins.deepSeq (removeAttrs attrs [ "passthru" ]) (
+      fake "${attrs.pname}-${attrs.version}" (
+        attrs.passthru
+        // {
+          inherit (attrs) meta;
+          # For the tests: what it was made from.
+          inherit attrs;
+        }
+      )
     );
   python3 = fake "python3" {
     pkgs = pythonPackages // {
       inherit buildPythonApplication;
+      toPythonModule = package: package;
     };
+    withPackages = choose: fake "python3-env" { packages = choose pythonPackages; };
   };
 
   callPackage =
