@@ -18,7 +18,8 @@ let
     };
 
     mountPoint = lib.mkOption {
-      type = lib.types.nullOr disks.path;
+      # "/" is what is found where nothing else is declared; it is refused below.
+      type = lib.types.nullOr (lib.types.either disks.path (lib.types.enum [ "/" ]));
       default = if cfg.storage.device != null then cfg.storage.base else mountPointOf cfg.storage.base;
       defaultText = lib.literalMD ''
         the longest mount point in `config.fileSystems`, other than `/`, that `storage.base` is
