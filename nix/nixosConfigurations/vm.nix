@@ -57,6 +57,11 @@ in
     mempool.enable = false;
     # QEMU forwards to the address of the machine's network card, not to its loopback.
     api.address = "0.0.0.0";
+    api.allow = [
+      "localhost"
+      # QEMU's own network: your machine, and nobody else.
+      "10.0.2.0/24"
+    ];
     openFirewall = true;
     # A simulated block comes every ten minutes too; the first one needn't be waited for.
     analysis.onCalendar = "minutely";
