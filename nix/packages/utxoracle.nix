@@ -2,6 +2,7 @@
   lib,
   openssl,
   python3,
+  util-linux,
 }:
 let
   inherit (lib) fileset;
@@ -71,6 +72,7 @@ let
       python3.pkgs.jsonschema
       python3.pkgs.pytest-xdist
       python3.pkgs.pytestCheckHook
+      util-linux
     ];
     pythonImportsCheck = [
       "utxoracle"

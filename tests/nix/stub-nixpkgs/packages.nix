@@ -19,6 +19,7 @@ let
     "nixfmt-tree"
     "openssl"
     "ruff"
+    "util-linux"
   ];
   pythonPackages = named [
     "click"
