@@ -102,6 +102,8 @@ in
 
         systemd.services.utxoracle-alert = {
           description = "Alerts of what is in trouble, and of what is over";
+          wants = [ "network-online.target" ];
+          after = [ "network-online.target" ];
           restartIfChanged = false;
           serviceConfig = serviceConfig // {
             ExecStart = "${program} alert --event check";

@@ -52,13 +52,14 @@ let
     ;
   guard = import ./guard.nix { inherit config lib; };
   hardening = import ./hardening.nix;
-  inherit (import ./loopback.nix { inherit lib; }) areLoopback;
+  inherit (import ./hosts.nix { inherit lib; }) areLoopback;
 
   urls = lib.concatMapStringsSep " " (name: toString settings.${name} or "") [
     "UTXORACLE_SOURCE"
     "UTXORACLE_EXCHANGE_URL"
     "UTXORACLE_ELECTRS_URL"
   ];
+  isLocal = areLoopback urls;
   servers =
     lib.optional mempool.enable "podman-mempool-backend.service"
     ++ lib.optional bitcoin.local.enable "bitcoind-utxoracle.service"
@@ -73,13 +74,13 @@ in
       guard.disk
       {
         description = "BTC/USD prices of new blocks";
-        wants = servers;
-        after = servers;
+        wants = servers ++ lib.optional (!isLocal) "network-online.target";
+        after = servers ++ lib.optional (!isLocal) "network-online.target";
         # A switch must not kill a run, nor begin one.
         restartIfChanged = false;
         serviceConfig =
           hardening.base
-          // (if areLoopback urls then hardening.loopback else hardening.network)
+          // (if isLocal then hardening.loopback else hardening.network)
           // {
             Type = "oneshot";
             User = "utxoracle";

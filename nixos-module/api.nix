@@ -1,5 +1,5 @@
-# The API and the page. systemd listens, so a restart loses no request, and the process needs no
-# network of its own: it reads the snapshot, as a user who can write nothing.
+# The API and the page. systemd listens, so no request is lost while the process starts or is started
+# again, and it needs no network of its own: it reads the snapshot, as a user who can write nothing.
 {
   config,
   lib,
@@ -80,7 +80,7 @@ let
   guard = import ./guard.nix { inherit config lib; };
   hardening = import ./hardening.nix;
   secretFile = import ./secret-file.nix { inherit lib; };
-  inherit (import ./loopback.nix { inherit lib; }) isLoopback;
+  inherit (import ./hosts.nix { inherit lib; }) at isLoopback;
 
   # Of the socket, since the filter of a service doesn't see what comes by a socket of systemd's;
   # of the service as well, in case it ever opens one itself.
@@ -88,7 +88,6 @@ let
     IPAddressDeny = "any";
     IPAddressAllow = api.allow;
   };
-  address = if lib.hasInfix ":" api.address then "[${api.address}]" else api.address;
 in
 {
   inherit options;
@@ -123,7 +122,7 @@ in
       description = "Prices of utxoracle";
       wantedBy = [ "sockets.target" ];
       partOf = [ "utxoracle.target" ];
-      listenStreams = [ "${address}:${toString api.port}" ];
+      listenStreams = [ (at api.address api.port) ];
       socketConfig = addresses // {
         FreeBind = true;
         NoDelay = true;
@@ -140,6 +139,8 @@ in
         "utxoracle-api.socket"
         "utxoracle-storage.service"
       ];
+      # Also without a request: a switch looks at what is active only, and would keep an old port.
+      wantedBy = [ "utxoracle.target" ];
       partOf = [ "utxoracle.target" ];
       serviceConfig =
         hardening.base

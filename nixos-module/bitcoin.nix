@@ -1,15 +1,16 @@
 # The node: one that is there, or one of this machine's own.
-{ config, lib, ... }:
+{ config, lib, ... }@module:
 let
   options.services.utxoracle.bitcoin = {
     rpc = {
       host = lib.mkOption {
-        type = lib.types.singleLineStr;
+        type = lib.types.strMatching "[A-Za-z0-9.:-]+";
         default = "127.0.0.1";
         example = "192.168.1.20";
         description = ''
-          Where the node's JSON-RPC listens. Containers reach a node on loopback by a proxy on their
-          own bridge; the node need not listen anywhere else.
+          Where the node's JSON-RPC listens; an IPv6 address without brackets. Leave it at 127.0.0.1
+          for a node of this machine: containers reach that one by a proxy on their own bridge, and
+          no other address of this machine.
         '';
       };
 
@@ -118,6 +119,9 @@ let
     }
     .${cfg.network};
 
+  # nix-bitcoin puts options for a single node in the place of nixpkgs' services.bitcoind. What
+  # isn't declared may not be defined either, not even under a condition that doesn't hold.
+  isOfNixpkgs = lib.isOption (module.options.services.bitcoind or null);
   node = config.services.bitcoind.utxoracle;
   chain =
     {
@@ -153,6 +157,12 @@ in
               + "bitcoin.rpc.host, passwordFile and cookieFile out, or bitcoin.local.enable.";
           }
           {
+            assertion = bitcoin.local.enable -> isOfNixpkgs;
+            message =
+              "services.utxoracle.bitcoin.local.enable needs nixpkgs' services.bitcoind, and another "
+              + "module has taken its place: log in to that one's node by bitcoin.rpc, or leave it out.";
+          }
+          {
             assertion = bitcoin.rpc.cookieFile == null || bitcoin.rpc.user == null || cfg.mempool.enable;
             message =
               "services.utxoracle.bitcoin.rpc has both a cookie and a password: leave one out, as no "
@@ -160,23 +170,25 @@ in
           }
         ];
       }
-      (lib.mkIf bitcoin.local.enable {
-        services.bitcoind.utxoracle = {
-          enable = true;
-          inherit (bitcoin.local) dbCache;
-          # Of the root disk, and empty: nixpkgs makes this folder at each boot and switch, whether
-          # the disk is there or not. The unit below has the disk's one in its place.
-          dataDir = "/var/lib/bitcoind-utxoracle";
-          rpc.port = bitcoin.rpc.port;
-          port = bitcoin.p2p.port;
-          extraCmdlineOptions = [ "-chain=${chain}" ];
-          extraConfig = ''
-            rest=1
-            txindex=1
-            # The login that the secrets unit has made; the option of nixpkgs would bring its hash
-            # into the store.
-            includeconf=/run/utxoracle-secrets/bitcoind.conf
-            ${bitcoin.local.extraConfig}'';
+      (lib.mkIf (bitcoin.local.enable && isOfNixpkgs) {
+        services = lib.optionalAttrs isOfNixpkgs {
+          bitcoind.utxoracle = {
+            enable = true;
+            inherit (bitcoin.local) dbCache;
+            # Of the root disk, and empty: nixpkgs makes this folder at each boot and switch, whether
+            # the disk is there or not. The unit below has the disk's one in its place.
+            dataDir = "/var/lib/bitcoind-utxoracle";
+            rpc.port = bitcoin.rpc.port;
+            port = bitcoin.p2p.port;
+            extraCmdlineOptions = [ "-chain=${chain}" ];
+            extraConfig = ''
+              rest=1
+              txindex=1
+              # The login that the secrets unit has made; the option of nixpkgs would bring its hash
+              # into the store.
+              includeconf=/run/utxoracle-secrets/bitcoind.conf
+              ${bitcoin.local.extraConfig}'';
+          };
         };
 
         users.users.${node.user}.uid = bitcoin.local.uid;

@@ -67,6 +67,10 @@ in
     systemd.targets.utxoracle = {
       description = "utxoracle and its mempool stack";
       wantedBy = [ "multi-user.target" ];
+      # Else a boot, or a switch, would wait until all images are there and all containers well.
+      unitConfig.DefaultDependencies = false;
+      conflicts = [ "shutdown.target" ];
+      before = [ "shutdown.target" ];
     };
 
     users.users.utxoracle = {

@@ -27,7 +27,9 @@ let
 
       if [ "$as" != caller ] && [ "$(id -un)" != utxoracle ]; then
         if [ "$(id -u)" != 0 ]; then
-          exec ${config.security.wrapperDir}/sudo -- "$0" "$@"
+          sudo=${config.security.wrapperDir}/sudo
+          [ -x "$sudo" ] || { echo "utxoracle: $1 is for root and the user utxoracle: there is no sudo to become one" >&2; exit 1; }
+          exec "$sudo" -- "$0" "$@"
         elif [ "$as" = utxoracle ]; then
           exec setpriv --reuid=utxoracle --regid=utxoracle --init-groups --inh-caps=-all -- "$0" "$@"
         fi
@@ -37,6 +39,15 @@ let
       # shellcheck source=/dev/null
       . ${cfg.environmentFile}
       set +a
+      # The node's password is for the user utxoracle alone; sources before it need none.
+      if [ "$as" = caller ] && [ ! -r "''${UTXORACLE_RPC_PASSWORD_FILE-/dev/null}" ]; then
+        unset UTXORACLE_RPC_USER UTXORACLE_RPC_PASSWORD_FILE
+        UTXORACLE_SOURCE=''${UTXORACLE_SOURCE%% bitcoind+*}
+      fi
+      ${lib.optionalString (cfg.api.tokenFile != null) ''
+        # The API gets its own copy of it; doctor needs it to ask.
+        [ ! -r ${lib.escapeShellArg cfg.api.tokenFile} ] || export UTXORACLE_API_TOKEN_FILE=${lib.escapeShellArg cfg.api.tokenFile}
+      ''}
       # What alerts remember is on the root disk, and the user has no home.
       export STATE_DIRECTORY=/var/lib/utxoracle
       exec ${program} "$@"

@@ -6,7 +6,7 @@ let
   inherit (cfg) bitcoin mempool;
   inherit (mempool) network;
   hardening = import ./hardening.nix;
-  inherit (import ./loopback.nix { inherit lib; }) isLoopback;
+  inherit (import ./hosts.nix { inherit lib; }) at isLoopback;
 
   containers = {
     IPAddressDeny = "any";
@@ -39,7 +39,7 @@ let
         // containers
         // {
           Type = "notify";
-          ExecStart = "${config.systemd.package}/lib/systemd/systemd-socket-proxyd --connections-max=1024 ${bitcoin.rpc.host}:${toString port}";
+          ExecStart = "${config.systemd.package}/lib/systemd/systemd-socket-proxyd --connections-max=1024 ${at bitcoin.rpc.host port}";
           DynamicUser = true;
         };
     };

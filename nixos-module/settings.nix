@@ -98,8 +98,8 @@ let
   inherit (cfg) bitcoin mempool settings;
   secretFile = import ./secret-file.nix { inherit lib; };
 
-  url = host: port: "${if lib.hasInfix ":" host then "[${host}]" else host}:${toString port}";
-  node = "bitcoind+http://${url bitcoin.rpc.host bitcoin.rpc.port}";
+  inherit (import ./hosts.nix { inherit lib; }) at;
+  node = "bitcoind+http://${at bitcoin.rpc.host bitcoin.rpc.port}";
   sources =
     lib.optional mempool.enable "mempool+http://127.0.0.1:${toString mempool.backend.port}"
     ++ lib.optional (bitcoin.rpc.user != null && bitcoin.rpc.cookieFile == null) node

@@ -190,12 +190,21 @@ in
           exit 1
         }
 
+        # What is root's holds what is others'.
+        advice() {
+          if [ "$2" = root ]; then
+            echo "chown root:root $1"
+          else
+            echo "chown -R $2:$2 $1, or set the option of its uid"
+          fi
+        }
+
         # folder PATH OWNER MODE: the group has the owner's name or number.
         folder() {
           [ ! -L "$1" ] || refuse "$1 is a link: put a folder in its place"
           if [ -d "$1" ] && [ -n "$(ls -A "$1")" ]; then
             [ "$(stat -c %u "$1")" = "$(id -u "$2" 2>/dev/null || echo "$2")" ] ||
-              refuse "$1 belongs to $(stat -c %U:%u "$1"), not to $2: chown -R $2:$2 $1, or set the uid option"
+              refuse "$1 belongs to $(stat -c %U:%u "$1"), not to $2: $(advice "$@")"
           fi
           install -d -o "$2" -g "$2" -m "$3" "$1" || refuse "can't make $1: see the line above"
         }

@@ -53,7 +53,7 @@ let
         default = null;
         example = lib.literalExpression "pkgs.dockerTools.pullImage { … }";
         description = ''
-          An archive to load ${image.what} from, for a machine that reaches no registry. `image` has
+          A derivation of an archive to load ${image.what} from, for a machine that reaches no registry. `image` has
           to be the name and the tag in the archive, without a digest.
         '';
       };

@@ -48,6 +48,13 @@ let
       description = "User and group of electrs, on this machine too, as `mempool.db.uid`.";
     };
 
+    extraArgs = lib.mkOption {
+      type = lib.types.listOf lib.types.singleLineStr;
+      default = [ ];
+      example = [ "--log-filters=WARN" ];
+      description = "Further arguments of electrs, which differ by `mode`.";
+    };
+
     memory = lib.mkOption {
       type = lib.types.strMatching "[0-9]+[kmg]";
       default = "8g";
@@ -79,7 +86,7 @@ let
     # By JSON-RPC: the files of the node are none of its business.
     "--jsonrpc-import"
     "--daemon-dir=/daemon"
-    "--daemon-rpc-addr=${node.host}:${toString bitcoin.rpc.port}"
+    "--daemon-rpc-addr=${node.at bitcoin.rpc.port}"
     "--db-dir=/data"
     "--electrum-rpc-addr=0.0.0.0:50001"
     "--http-addr=0.0.0.0:3001"
@@ -89,11 +96,10 @@ let
     "--network=${if cfg.network == "mainnet" then "bitcoin" else cfg.network}"
     "--skip-default-conf-files"
     "--cookie-file=/daemon${folder}/.cookie"
-    "--daemon-rpc-addr=${node.host}:${toString bitcoin.rpc.port}"
-    "--daemon-p2p-addr=${node.host}:${toString bitcoin.p2p.port}"
+    "--daemon-rpc-addr=${node.at bitcoin.rpc.port}"
+    "--daemon-p2p-addr=${node.at bitcoin.p2p.port}"
     "--db-dir=/data"
     "--electrum-rpc-addr=0.0.0.0:50001"
-    "--log-filters=INFO"
   ];
 in
 {
@@ -134,7 +140,7 @@ in
         # It writes what it has in memory.
         stop = 300;
         wants = node.units;
-        cmd = if isEsplora then esplora else electrum;
+        cmd = (if isEsplora then esplora else electrum) ++ electrs.extraArgs;
         volumes = [
           "${storage.paths.electrs}:/data"
           "/run/utxoracle-secrets/electrs:/daemon${folder}:ro"

@@ -73,6 +73,8 @@ in
         ProtectKernelLogs = true;
         ProtectKernelModules = true;
         ProtectSystem = "full";
+        # Where podman keeps its networks.
+        ReadWritePaths = [ "-/etc/containers" ];
         RestrictRealtime = true;
         RestrictSUIDSGID = true;
         SystemCallArchitectures = "native";

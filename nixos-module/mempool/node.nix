@@ -3,11 +3,14 @@
 let
   cfg = config.services.utxoracle;
   inherit (cfg) bitcoin mempool;
-  inherit (import ../loopback.nix { inherit lib; }) isLoopback;
+  hosts = import ../hosts.nix { inherit lib; };
 in
-{
+rec {
   # What listens on the bridge passes it on to a node of this machine.
-  host = if isLoopback bitcoin.rpc.host then "${mempool.network.prefix}.1" else bitcoin.rpc.host;
+  host =
+    if hosts.isLoopback bitcoin.rpc.host then "${mempool.network.prefix}.1" else bitcoin.rpc.host;
+
+  at = hosts.at host;
 
   units = lib.optional bitcoin.local.enable "bitcoind-utxoracle.service";
 }

@@ -34,6 +34,7 @@ let
     ] fake
     // {
       stdenv.hostPlatform.isx86_64 = isX86;
+      dockerTools.pullImage = { imageName, ... }: fake "image";
       writeTextFile = { name, text, ... }@args: fake name // args;
       writeShellApplication = { name, text, ... }@args: fake name // args;
     };
@@ -83,7 +84,10 @@ let
     commands = lib.listToAttrs (
       map (one: lib.nameValuePair one.name one.text) config.environment.systemPackages
     );
-    bitcoin = lib.mapAttrs (_: one: one.extraConfig) config.services.bitcoind;
+    # Nodes of nixpkgs' module.
+    bitcoin = lib.mapAttrs (_: one: one.extraConfig) (
+      lib.filterAttrs (_: one: one ? extraConfig) config.services.bitcoind
+    );
     fileSystems = lib.mapAttrs (_: one: {
       inherit (one) device fsType options;
     }) config.fileSystems;
@@ -100,15 +104,26 @@ let
     ) config.virtualisation.oci-containers.containers;
   };
 
-  # Evaluation is lazy: what nothing above uses would never be looked at.
+  # Evaluation is lazy: what nothing above uses would never be looked at. (A package has no end.)
+  seen =
+    one:
+    if lib.isDerivation one then
+      one.outPath
+    else if lib.isAttrs one then
+      lib.mapAttrs (_: seen) one
+    else if lib.isList one then
+      map seen one
+    else
+      one;
   options =
-    !config.services.utxoracle.enable
-    || builtins.deepSeq (removeAttrs config.services.utxoracle [ "package" ]) true;
+    !config.services.utxoracle.enable || builtins.deepSeq (seen config.services.utxoracle) true;
 in
 {
   inherit failed;
   rendered = if failed == [ ] && options then rendered else null;
-  documented = lib.filter (one: lib.hasPrefix "services.utxoracle" one.name && one.visible) (
-    lib.optionAttrSetToDocList evaluated.options
-  );
+  # Without what the module system adds to each submodule.
+  documented = lib.filter (
+    one:
+    lib.hasPrefix "services.utxoracle" one.name && one.visible && !(lib.hasInfix "._module." one.name)
+  ) (lib.optionAttrSetToDocList evaluated.options);
 }

@@ -26,7 +26,7 @@ def _entry(option: dict[str, Any]) -> str:
     facts = [f"*Type:* {option['type']}"]
     if option.get("readOnly"):
         facts.append("*read only*")
-    elif "default" in option:
+    if "default" in option:
         facts.append(f"*Default:* {_value(option['default'])}")
     if "example" in option:
         facts.append(f"*Example:* {_value(option['example'])}")

@@ -1,7 +1,6 @@
 """The command `utxoracle` as people get it, with a program behind it that tells how it was run."""
 
 import os
-import pwd
 import shutil
 import subprocess
 
@@ -14,14 +13,14 @@ ENV = "/etc/utxoracle/utxoracle.env"
 
 
 @pytest.fixture
-def command(tmp_path):
-    program = tmp_path / "program"
+def command(open_folder):
+    program = open_folder / "program"
     program.write_text(
         '#!/bin/sh\necho "$(id -un) ${UTXORACLE_SOURCE-none} ${STATE_DIRECTORY-none} $*"\n'
     )
-    settings = tmp_path / "utxoracle.env"
+    settings = open_folder / "utxoracle.env"
     settings.write_text("UTXORACLE_SOURCE='mempool+http://a bitcoind+http://b'\n")
-    sudo = tmp_path / "sudo"
+    sudo = open_folder / "sudo"
     sudo.write_text('#!/bin/sh\necho "sudo $2"\n')
     for path in (program, sudo):
         path.chmod(0o755)
@@ -32,13 +31,8 @@ def command(tmp_path):
         "!= utxoracle ]; then\n  if [": f"!= {USER} ]; then\n  if [",
         "--reuid=utxoracle --regid=utxoracle": f"--reuid={USER} --regid=nogroup",
     }
-    made = script("bin/utxoracle", tmp_path, **words)
+    made = script("bin/utxoracle", open_folder, **words)
     made.write_text("#!/bin/bash\nset -euo pipefail\n" + made.read_text())
-    for path in (tmp_path, *tmp_path.parents):
-        if path.owner() == pwd.getpwuid(os.geteuid()).pw_name and path.name.startswith(
-            ("pytest", "test")
-        ):
-            path.chmod(0o755)
     return made
 
 
@@ -89,6 +83,33 @@ def test_others_are_asked_for_their_rights(command):
 @pytest.mark.parametrize("name", ["price", "plot", "simulate"])
 def test_what_writes_nothing_of_ours_needs_no_rights(command, name):
     assert run(command, name, user="daemon") == f"daemon {SETTINGS} /var/lib/utxoracle {name}"
+
+
+@needs_root
+def test_who_may_not_read_the_password_asks_the_sources_that_need_none(command, open_folder):
+    password = open_folder / "rpc-password"
+    password.write_text("hunter2")
+    with (open_folder / "utxoracle.env").open("a") as file:
+        file.write(f"UTXORACLE_RPC_PASSWORD_FILE={password}\n")
+    password.chmod(0o600)
+    assert run(command, "price", user="daemon").startswith("daemon mempool+http://a /var")
+    password.chmod(0o644)
+    assert run(command, "price", user="daemon").startswith(f"daemon {SETTINGS} /var")
+
+
+@needs_root
+def test_without_sudo_it_is_said_who_may(command, open_folder):
+    (open_folder / "sudo").chmod(0o644)
+    done = subprocess.run(
+        ["setpriv", "--reuid=daemon", "--clear-groups", str(command), "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd="/",
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("utxoracle: status is for root and the user utxoracle: ")
 
 
 @needs_root

@@ -1,9 +1,24 @@
 # The rest of what the module sets or reads: file systems, users, /etc, firewall.
-{ lib, ... }:
+{ config, lib, ... }:
 let
   inherit (lib) mkOption types;
   option = type: default: mkOption { inherit type default; };
-  ports = option (types.listOf types.port) [ ];
+  ports = option (types.listOf types.port) [ ] // {
+    apply = found: lib.unique (lib.sort lib.lessThan found);
+  };
+
+  # Names of those that have a number of another.
+  twice =
+    number: all:
+    let
+      numbered = lib.filterAttrs (_: one: one.${number} != null) all;
+    in
+    lib.attrNames (
+      lib.filterAttrs (
+        _: one: lib.count (other: other.${number} == one.${number}) (lib.attrValues numbered) > 1
+      ) numbered
+    );
+  inherit (config.users) groups users;
 in
 {
   options = {
@@ -17,19 +32,28 @@ in
       systemPackages = option (types.listOf types.package) [ ];
     };
 
-    fileSystems = option (types.attrsOf (
-      types.submodule (
-        { name, ... }:
-        {
-          options = {
-            mountPoint = option types.str name;
-            device = option (types.nullOr types.str) null;
-            fsType = mkOption { type = types.str; };
-            options = option (types.nonEmptyListOf types.str) [ "defaults" ];
-          };
-        }
-      )
-    )) { };
+    fileSystems =
+      option (types.attrsOf (
+        types.submodule (
+          { name, config, ... }:
+          {
+            options = {
+              enable = option types.bool true;
+              mountPoint = option types.str name;
+              label = option (types.nullOr types.str) null;
+              device = option (types.nullOr types.str) null;
+              fsType = mkOption { type = types.str; };
+              options = option (types.nonEmptyListOf types.str) [ "defaults" ];
+            };
+            config.device = lib.mkIf (config.label != null) (
+              lib.mkDefault "/dev/disk/by-label/${config.label}"
+            );
+          }
+        )
+      )) { }
+      // {
+        apply = lib.filterAttrs (_: one: one.enable);
+      };
 
     networking.firewall = {
       allowedTCPPorts = ports;
@@ -47,20 +71,47 @@ in
 
     users = {
       users = option (types.attrsOf (
-        types.submodule {
-          options = {
-            uid = option (types.nullOr types.int) null;
-            group = option types.str "";
-            isSystemUser = option types.bool false;
-            home = option types.path "/var/empty";
-            description = option types.str "";
-            extraGroups = option (types.listOf types.str) [ ];
-          };
-        }
+        types.submodule (
+          { config, ... }:
+          {
+            config.group = lib.mkIf config.isNormalUser (lib.mkDefault "users");
+            options = {
+              uid = option (types.nullOr types.int) null;
+              group = option types.str "";
+              isNormalUser = option types.bool false;
+              isSystemUser = option types.bool false;
+              home = option types.path "/var/empty";
+              description = option types.str "";
+              extraGroups = option (types.listOf types.str) [ ];
+            };
+          }
+        )
       )) { };
       groups = option (types.attrsOf (
         types.submodule { options.gid = option (types.nullOr types.int) null; }
       )) { };
     };
   };
+
+  config.users.groups.users = lib.mkIf (lib.any (one: one.isNormalUser) (lib.attrValues users)) {
+    gid = 100;
+  };
+
+  # nixpkgs' own, as far as the module could break them.
+  config.assertions = [
+    {
+      assertion = lib.all (user: groups ? ${user.group}) (lib.attrValues users);
+      message = "users.users: a user has a group that isn't declared in users.groups";
+    }
+    {
+      assertion = lib.all (user: user.isSystemUser != user.isNormalUser) (lib.attrValues users);
+      message = "users.users: exactly one of isSystemUser and isNormalUser must be set";
+    }
+    {
+      assertion = twice "uid" users == [ ] && twice "gid" groups == [ ];
+      message =
+        "users: an id is there twice: "
+        + lib.concatStringsSep " " (twice "uid" users ++ twice "gid" groups);
+    }
+  ];
 }

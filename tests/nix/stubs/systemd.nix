@@ -26,6 +26,39 @@ let
     type = types.attrsOf unitOption;
     default = { };
   };
+  # Of each definition by itself, before they are merged.
+  allowed = {
+    Type = [
+      "exec"
+      "simple"
+      "forking"
+      "oneshot"
+      "dbus"
+      "notify"
+      "notify-reload"
+      "idle"
+    ];
+    Restart = [
+      "no"
+      "on-success"
+      "on-failure"
+      "on-abnormal"
+      "on-abort"
+      "always"
+    ];
+  };
+  isAllowed =
+    name: one:
+    if lib.isAttrs one && one ? content then
+      isAllowed name one.content
+    else
+      lib.elem one allowed.${name};
+  serviceSection = mkOption {
+    type = types.addCheck (types.attrsOf unitOption) (
+      keys: lib.all (name: !(keys ? ${name}) || isAllowed name keys.${name}) (lib.attrNames allowed)
+    );
+    default = { };
+  };
   unitName = types.strMatching "[a-zA-Z0-9@%:_.\\-]+[.](service|socket|device|mount|automount|swap|target|path|timer|scope|slice)";
   units = mkOption {
     type = types.listOf unitName;
@@ -128,7 +161,7 @@ let
           );
           default = [ ];
         };
-        serviceConfig = section;
+        serviceConfig = serviceSection;
         scripts = mkOption {
           type = types.attrsOf types.str;
           default = { };

@@ -15,6 +15,8 @@ from utxoracle.jobs.migration.nix_text import Value, definition
 from utxoracle.jobs.migration.old_names import (
     BACKEND_PORT,
     DATABASE_PATHS,
+    ELECTRS_ENABLE,
+    ELECTRS_MODE,
     NODE_COOKIE,
     NODE_HOST,
     NODE_PASSWORD,
@@ -50,6 +52,7 @@ _URL = re.compile(r"(https?://)([^/:]+)(.*?)/?")
 
 _DEFAULTS: dict[OptionPath, Value] = {
     ("network",): "mainnet",
+    ELECTRS_MODE: "electrum",
     ("mempool", "settings", "DATABASE_DATABASE"): "mempool",
     ("mempool", "settings", "DATABASE_USERNAME"): "mempool",
     SOURCE: "mempool+http://127.0.0.1:8999",
@@ -197,6 +200,8 @@ class _Translating:
         except NotUnderstood as error:
             self._remark(setting.place, setting.name, f"is not translated: {error}")
             return
+        if kind is ValueType.ELECTRS and value == "none":
+            path, value = ELECTRS_ENABLE, False
         if note and _DEFAULTS.get(path) != value:
             self._remark(setting.place, setting.name, note)
         self._set(path, value, setting)
@@ -319,6 +324,8 @@ def _checked(setting: Setting, kind: ValueType) -> Value:
         if not _NUMBER.fullmatch(text):
             raise NotUnderstood("it isn't a number")
         return float(text) if "." in text else int(text)
+    if kind is ValueType.ELECTRS and text not in ("none", "electrum", "esplora"):
+        raise NotUnderstood(f"it isn't {kind.value}")
     if kind is ValueType.NETWORK and text not in NETWORKS:
         raise NotUnderstood(f"it isn't one of {', '.join(NETWORKS)}")
     if kind is ValueType.SOURCE:

@@ -17,6 +17,7 @@ class ValueType(Enum):
     NUMBER = "a number"
     SOURCE = "the URL of a back end"
     NETWORK = "the name of a network"
+    ELECTRS = "none, electrum or esplora"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ NODE_PASSWORD: OptionPath = ("bitcoin", "rpc", "passwordFile")
 NODE_COOKIE: OptionPath = ("bitcoin", "rpc", "cookieFile")
 BACKEND_PORT: OptionPath = ("mempool", "backend", "port")
 WEB_PORT: OptionPath = ("mempool", "web", "port")
+ELECTRS_MODE: OptionPath = ("mempool", "electrs", "mode")
+ELECTRS_ENABLE: OptionPath = ("mempool", "electrs", "enable")
 OF_UTXORACLE = "settings"
 """What the paths of its own settings begin with."""
 
@@ -132,6 +135,7 @@ RULES: dict[str, Rule] = {
     "MARIADB_USER": _DATABASE_USER,
     "BACKEND_HTTP_PORT": Option(BACKEND_PORT, ValueType.PORT),
     "FRONTEND_HTTP_PORT": Option(WEB_PORT, ValueType.PORT),
+    "MEMPOOL_BACKEND": Option(ELECTRS_MODE, ValueType.ELECTRS),
     "MEMPOOL_NETWORK": Option(("network",), ValueType.NETWORK),
     **dict.fromkeys(
         (
@@ -238,7 +242,6 @@ RULES: dict[str, Rule] = {
 
 _BACKEND_NAMES = frozenset(
     [
-        "MEMPOOL_BACKEND",
         "MEMPOOL_ENABLED",
         "MEMPOOL_OFFICIAL",
         "MEMPOOL_SPAWN_CLUSTER_PROCS",

@@ -44,7 +44,7 @@ services.utxoracle = {{
       passwordFile = "{FOLDER}/db-password";
       uid = 1000;
     }};
-    settings.MEMPOOL_BACKEND = "esplora";
+    electrs.mode = "esplora";
   }};
   api.port = 8000;
   settings = {{
@@ -79,10 +79,8 @@ mempool = {{
     passwordFile = "{FOLDER}/db-password";
     rootPasswordFile = "{FOLDER}/db-root-password";
   }};
-  settings = {{
-    MEMPOOL_BACKEND = "esplora";
-    STATISTICS_ENABLED = "true";
-  }};
+  electrs.mode = "esplora";
+  settings.STATISTICS_ENABLED = "true";
   web.port = 8081;
 }};""".splitlines()
     )

@@ -140,6 +140,24 @@ def test_the_usual_owner_of_the_database_need_not_be_said(tmp_path):
     assert options(translated(tmp_path, db_uid=1000)) == ["mempool.db.uid = 1000;"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("electrum", []),
+        ("esplora", ['mempool.electrs.mode = "esplora";']),
+        ("none", ["mempool.electrs.enable = false;"]),
+    ],
+)
+def test_the_kind_of_back_end_says_which_electrs_there_is(backend, said, tmp_path):
+    assert options(translated(tmp_path, f"MEMPOOL_BACKEND={backend}\n")) == said
+
+
+def test_a_kind_of_back_end_that_there_is_none_of_is_told(tmp_path):
+    found = translated(tmp_path, "MEMPOOL_BACKEND=other\n")
+    assert options(found) == []
+    assert "it isn't none, electrum or esplora" in "".join(found.remarks)
+
+
 def test_without_files_there_is_still_a_beginning():
     found = translate([], base=BASE)
     assert options(found) == []

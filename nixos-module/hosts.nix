@@ -1,15 +1,19 @@
-# Whether a host, or all hosts of URLs with spaces between them, are this machine itself.
+# Hosts, by name or address.
 { lib }:
 rec {
+  # With its port, as URLs and systemd have it.
+  at = host: port: "${if lib.hasInfix ":" host then "[${host}]" else host}:${toString port}";
+
   isLoopback =
     host:
     lib.hasPrefix "127." host
     || lib.elem host [
       "localhost"
       "::1"
-      "[::1]"
+      "[::1]" # in a URL
     ];
 
+  # Of URLs with spaces between them.
   areLoopback =
     urls:
     lib.all (
