@@ -38,6 +38,15 @@ def ordinary_user() -> Iterator[None]:
 
 
 @contextmanager
+def another_user() -> Iterator[None]:
+    """Be one to whom the files of this user are closed, for as long as the block runs."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    with ordinary_user():
+        yield
+
+
+@contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[Path]:
     """Mount something at a folder, which is made, for as long as the block runs.
 

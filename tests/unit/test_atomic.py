@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user
 from utxoracle.atomic import LEFT_OVER, write_atomically
 from utxoracle.errors import StorageError
 
@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_folder_without_permission_is_named(open_folder):
-    with ordinary_user(), pytest.raises(StorageError, match="Permission denied"):
+    with another_user(), pytest.raises(StorageError, match="Permission denied"):
         write_atomically(open_folder / "file", b"")
 
 

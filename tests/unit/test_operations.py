@@ -107,6 +107,8 @@ def test_every_command_block_runs(machine):
             env={
                 "PATH": without_containers(machine / "bin"),
                 "HOME": str(machine),
+                # Where the program isn't installed with the interpreter.
+                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
                 "TMPDIR": str(machine),
                 "UTXORACLE_NETWORK": "regtest",
                 "UTXORACLE_STALL_MINUTES": "1e9",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.appliance import Appliance
-from tests.conftest import ordinary_user
+from tests.conftest import another_user, ordinary_user
 from tests.filled import fill
 from utxoracle.errors import DeliveryError, StorageError, UsageError
 from utxoracle.jobs.alert import Event, alert
@@ -309,7 +309,7 @@ def test_a_dry_run_opens_the_files_of_secrets_as_an_alert_does(settings, open_fo
     secret.chmod(0o600)
     closed = replace(settings, **{"alert_url": None, name: secret})
     assert alert(Event.TEST, closed, dry_run=True).sent
-    with ordinary_user():
+    with another_user():
         for dry_run in (True, False):
             with pytest.raises(UsageError, match=rf"{secret} .* can't be read: Permission denied"):
                 alert(Event.TEST, closed, dry_run=dry_run)

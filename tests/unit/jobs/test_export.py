@@ -10,7 +10,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from tests.conftest import ordinary_user, small_disk
+from tests.conftest import another_user, small_disk
 from tests.unit.store.samples import (
     EVER,
     FIRST_DAY,
@@ -388,7 +388,7 @@ def test_a_folder_without_permission_is_one_line(folder, open_folder, by_year):
     open_folder.joinpath("data").mkdir()
     shutil.copy(folder.snapshot, open_folder / "data")
     (open_folder / "data" / folder.snapshot.name).chmod(0o644)
-    with ordinary_user(), pytest.raises(StorageError, match=r"can't .*rows: Permission denied"):
+    with another_user(), pytest.raises(StorageError, match=r"can't .*rows: Permission denied"):
         run(DataFolder(open_folder / "data"), open_folder / "rows", PARQUET, by_year=by_year)
 
 

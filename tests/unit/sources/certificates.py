@@ -25,7 +25,7 @@ class Authority:
         )  # fmt: skip
 
     def context(self, alternative_names: str, *, days: int = 2) -> ssl.SSLContext:
-        """Return what a server of such names talks TLS with; `days` of -1 are over."""
+        """Return what a server of such names talks TLS with; `days` of 0 are over."""
         # Without the identifiers of keys, Python 3.13 takes no certificate.
         (self._folder / "extensions").write_text(
             f"subjectAltName={alternative_names}\nauthorityKeyIdentifier=keyid\n"

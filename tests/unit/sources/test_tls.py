@@ -99,7 +99,7 @@ def test_a_certificate_of_another_host_is_refused(authority):
 
 @needs_openssl
 def test_a_certificate_that_is_over_is_refused(authority):
-    with serving(authority.context(LOCAL, days=-1)) as server:
+    with serving(authority.context(LOCAL, days=0)) as server:
         message = failure_of(url_of(server), read=5, ca_file=authority.file)
     assert f"can't be asked over TLS (certificate has expired): {ADVICE}" in message
 

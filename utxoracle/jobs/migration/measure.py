@@ -102,7 +102,9 @@ def can_rename(source: Path, target: Path) -> bool:
 
 
 def _mount_of(path: Path, mounts: set[Path]) -> Path:
-    return max(filter(path.is_relative_to, mounts), key=lambda point: len(point.parts))
+    above = filter(path.is_relative_to, mounts)
+    # To one that was put into a folder by chroot, nothing is mounted at /.
+    return max(above, key=lambda point: len(point.parts), default=Path("/"))
 
 
 def reading_rate(path: Path) -> float | None:

@@ -1,3 +1,4 @@
+import shutil
 from contextlib import ExitStack
 
 import pytest
@@ -22,11 +23,12 @@ def program(tmp_path, monkeypatch):
     """
     folder = tmp_path / "bin"
     folder.mkdir()
+    cat = shutil.which("cat")
     monkeypatch.setenv("PATH", str(folder))
 
     def put(name, prints="", exit_code=0, script=""):
         path = folder / name
-        lines = script or f"/bin/cat <<'END'\n{prints}\nEND"
+        lines = script or f"{cat} <<'END'\n{prints}\nEND"
         path.write_text(f"#!/bin/sh\n{lines}\nexit {exit_code}\n")
         path.chmod(0o755)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user
 from utxoracle.errors import UsageError
 from utxoracle.jobs.checks.alerts import alerts
 from utxoracle.jobs.health import CheckStatus
@@ -51,5 +51,5 @@ def test_a_url_that_is_none_fails():
 def test_a_key_that_this_user_may_not_read_is_not_judged(open_folder):
     key = open_folder / "key"
     key.touch(0o600)
-    with ordinary_user(), pytest.raises(PermissionError):
+    with another_user(), pytest.raises(PermissionError):
         alerts(Settings(alert_url=URL, alert_secret_file=key))

@@ -5,7 +5,7 @@ from threading import Thread
 
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user
 from tests.filled import fill
 from tests.unit.api.serving import served
 from utxoracle.errors import UsageError
@@ -107,7 +107,7 @@ def test_a_token_that_this_user_may_not_read_is_not_judged(open_folder):
     token.write_text(TOKEN)
     token.chmod(0o600)
     settings = Settings(api_port=1, api_token_file=token)
-    with ordinary_user(), pytest.raises(PermissionError):
+    with another_user(), pytest.raises(PermissionError):
         api(settings, None)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user
 from utxoracle.jobs.checks import disk
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
@@ -126,7 +126,7 @@ def test_what_may_not_be_looked_at_is_not_known(open_folder):
     closed = open_folder / "closed"
     (closed / "data").mkdir(parents=True)
     closed.chmod(0)
-    with ordinary_user():
+    with another_user():
         found(CheckStatus.UNKNOWN, "Permission denied; run it as", closed / "data")
         found(CheckStatus.UNKNOWN, "Permission denied; run it as", closed / "data", disk.free)
     closed.chmod(0o700)

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conftest import NOBODY, ordinary_user
+from tests.conftest import NOBODY, another_user, ordinary_user
 from utxoracle.jobs.checks import permissions
 from utxoracle.jobs.health import CheckStatus
 from utxoracle.settings import Settings
@@ -153,7 +153,7 @@ def test_without_secrets_none_is_open():
 def test_a_secret_in_a_closed_folder_can_not_be_judged(open_folder):
     closed = open_folder / "closed"
     closed.mkdir(0o700)
-    with ordinary_user():
+    with another_user():
         told = permissions.secrets(Settings(api_token_file=closed / "token"))
     assert told.status == CheckStatus.UNKNOWN
     assert "can't be looked at" in told.detail

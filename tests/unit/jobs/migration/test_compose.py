@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -240,7 +241,7 @@ def test_lines_for_utxoracle_env_are_read_back_as_they_were(tmp_path):
 
 def read_by_a_shell(lines):
     """The environment of a shell that has read a file of settings."""
-    script = "set -a; . /dev/stdin; exec env --null"
+    script = f"set -a; . /dev/stdin; exec {shutil.which('env')} --null"
     done = subprocess.run(
         ["/bin/sh", "-c", script], input=lines, env={}, capture_output=True, text=True, check=True
     )

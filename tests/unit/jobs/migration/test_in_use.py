@@ -1,6 +1,7 @@
 """Whoever uses the old tree is found, with how to stop it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ import pytest
 from tests.conftest import NOBODY, ordinary_user
 from tests.old_tree import mysql_folder, write
 from utxoracle.jobs.migration.in_use import Obstacle, Obstacles, in_use
+
+# Before a test changes PATH.
+CAT = shutil.which("cat")
+SH = shutil.which("sh")
 
 CONTAINERS = """[
   {"Name": "/mempool-db", "State": {"Running": true},
@@ -93,8 +98,8 @@ def test_a_process_that_has_a_file_mapped(tmp_path):
 
 def test_a_program_that_runs_from_a_folder(tmp_path):
     program = tmp_path / "tree" / "program"
-    write(program, Path("/bin/sleep").resolve().read_bytes()).chmod(0o755)
-    with subprocess.Popen([program, "60"]) as started:
+    write(program, Path(SH).resolve().read_bytes()).chmod(0o755)
+    with subprocess.Popen([program, "-c", "read line"], stdin=subprocess.PIPE) as started:
         try:
             assert of(started.pid, in_use([tmp_path / "tree"])).what.endswith(f"runs {program}")
         finally:
@@ -197,7 +202,7 @@ def test_containers_on_a_folder(tmp_path, name):
     program(
         tmp_path,
         name,
-        f'case "$1" in ps) echo 1; echo 2;; inspect) /bin/cat {answer};; *) exit 9;; esac',
+        f'case "$1" in ps) echo 1; echo 2;; inspect) {CAT} {answer};; *) exit 9;; esac',
     )
     assert in_use([place]).found == [
         Obstacle(

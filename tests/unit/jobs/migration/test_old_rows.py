@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user, ordinary_user
 from tests.old_tree import COLUMNS, FIRST_DAY, price_database, price_rows
 from utxoracle.errors import StorageError
 from utxoracle.jobs.migration.old_rows import (
@@ -433,7 +433,7 @@ def test_a_read_only_old_folder_can_be_read(open_folder):
     for file in (path, path.with_name(f"{path.name}.wal")):
         file.chmod(0o444)
     path.parent.chmod(0o555)
-    with ordinary_user():
+    with another_user():
         assert len(read_old_rows(path, "a").rows) == 4
     shutil.rmtree(open_folder / "old")
 

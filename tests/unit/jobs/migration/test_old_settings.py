@@ -1,6 +1,6 @@
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user
 from utxoracle.errors import StorageError
 from utxoracle.jobs.migration.old_settings import NotUnderstood, expanded, read_env
 
@@ -96,7 +96,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path, junk):
 def test_a_file_that_can_not_be_read_is_one_line(open_folder):
     path = open_folder / ".env"
     path.touch(0o600)
-    with ordinary_user(), pytest.raises(StorageError, match=f"can't read {path}: Permission"):
+    with another_user(), pytest.raises(StorageError, match=f"can't read {path}: Permission"):
         read_env(path, [])
 
 

@@ -140,6 +140,14 @@ def test_a_folder_that_a_disk_is_mounted_in_is_not_renamed(tmp_path):
         assert not can_rename(source, tmp_path / "new")
 
 
+def test_within_a_chroot_nothing_need_be_mounted(tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{can_rename.__module__}.mount_points", set)
+    source = tmp_path / "old"
+    source.mkdir()
+    (tmp_path / "new").mkdir()
+    assert can_rename(source, tmp_path / "new")
+
+
 @needs_root
 def test_the_owner_that_the_module_must_know_is_told(tmp_path, machine, base):
     root = stack(tmp_path / "stack")

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from tests.conftest import ordinary_user
+from tests.conftest import another_user
 from utxoracle.errors import StorageError
 from utxoracle.jobs.migration.secret_files import Secret, write_secrets
 
@@ -107,7 +107,7 @@ def test_no_secrets_make_no_folder(tmp_path):
 
 
 def test_a_folder_that_can_not_be_written_is_one_line(open_folder):
-    with ordinary_user():
+    with another_user():
         assert "Permission denied" in refusal(open_folder)
 
 

@@ -1,0 +1,3 @@
+final: _: {
+  utxoracle = final.callPackage ../packages/utxoracle.nix { };
+}
