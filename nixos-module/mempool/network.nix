@@ -35,15 +35,37 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
   inherit (mempool) network;
+  inherit (config.networking) nftables;
   guard = import ../guard.nix { inherit config lib utils; };
+  fromOutside = "! -i ${network.bridge} -o ${network.bridge} -m conntrack --ctstate NEW";
+  removeRule = "iptables -w -D FORWARD ${fromOutside} -j DROP 2>/dev/null || true";
   spec = "${network.bridge}-${network.prefix}";
 in
 {
   inherit options;
 
   config = lib.mkIf (cfg.enable && mempool.enable) {
-    # Podman's name server; nixpkgs opens it on podman's own network alone.
-    networking.firewall.interfaces.${network.bridge}.allowedUDPPorts = [ 53 ];
+    networking.firewall = {
+      # Podman's name server; nixpkgs opens it on podman's own network alone.
+      interfaces.${network.bridge}.allowedUDPPorts = [ 53 ];
+
+      # A neighbour that sends packets for the containers' addresses here would reach all their
+      # ports, whatever is published where.
+      extraCommands = lib.mkIf (!nftables.enable) ''
+        ${removeRule}
+        iptables -w -I FORWARD ${fromOutside} -j DROP
+      '';
+      extraStopCommands = lib.mkIf (!nftables.enable) removeRule;
+    };
+    networking.nftables.tables.utxoracle = lib.mkIf nftables.enable {
+      family = "inet";
+      content = ''
+        chain forward {
+          type filter hook forward priority filter - 1; policy accept;
+          iifname != "${network.bridge}" oifname "${network.bridge}" ct state new drop
+        }
+      '';
+    };
 
     systemd.services.podman-network-mempool = guard.often // {
       inherit (guard.alert) onFailure;

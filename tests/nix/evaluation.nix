@@ -96,7 +96,8 @@ let
     groups = lib.mapAttrs (_: one: one.gid) config.users.groups;
     firewall = {
       everyone = config.networking.firewall.allowedTCPPorts;
-      inherit (config.networking.firewall) interfaces;
+      inherit (config.networking.firewall) interfaces extraCommands extraStopCommands;
+      tables = config.networking.nftables.tables;
     };
     images = lib.mapAttrs (_: one: one.image) config.virtualisation.oci-containers.containers;
     published = lib.concatMapAttrs (

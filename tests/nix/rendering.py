@@ -38,6 +38,11 @@ def _machine(rendered: dict[str, Any]) -> Iterator[str]:
     for name, opened in rendered["firewall"]["interfaces"].items():
         yield from (f"{name} tcp {port}" for port in opened["allowedTCPPorts"])
         yield from (f"{name} udp {port}" for port in opened["allowedUDPPorts"])
+    yield "\n# rules of its own"
+    for kind in ("extraCommands", "extraStopCommands"):
+        yield from rendered["firewall"][kind].splitlines()
+    for name, table in rendered["firewall"]["tables"].items():
+        yield from (f"table {table['family']} {name}", *table["content"].splitlines())
     yield "\n# ports of containers: container, address:port of the machine:port inside"
     for name, ports in rendered["published"].items():
         yield from (f"{name} {port}" for port in ports)

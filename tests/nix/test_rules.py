@@ -84,6 +84,9 @@ def test_nothing_but_the_api_is_open_to_others_and_only_when_asked(case):
         assert line.split()[1].startswith("127.0.0.1:"), line
     opened = [*filter(None, found["ports that the firewall opens to everyone"])]
     assert opened == (["8000"] if case == "full" else [])
+    if "mempool-backend" in "".join(found["images"]):
+        rules = " ".join(found["rules of its own"])
+        assert "-I FORWARD ! -i br-mempool -o br-mempool" in rules or "ct state new drop" in rules
     for line in filter(None, found["ports that it opens on an interface"]):
         assert line.startswith("br-mempool ")
     for name, socket in units(case, "socket").items():

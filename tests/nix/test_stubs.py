@@ -12,6 +12,7 @@ STUBS = {path.name: path.read_text() for path in sorted((HERE / "stubs").glob("*
 OF_MANY = (
     "environment.etc",
     "networking.firewall.interfaces",
+    "networking.nftables.tables",
     "services.bitcoind",
     "systemd.services",
     "systemd.sockets",

@@ -1,9 +1,11 @@
-# A node on another machine, which containers ask without a proxy.
+# A node on another machine, which containers ask without a proxy; with nftables.
 {
   fileSystems."/mnt/nvme" = {
     device = "/dev/disk/by-label/nvme";
     fsType = "ext4";
   };
+
+  networking.nftables.enable = true;
 
   services.utxoracle = {
     enable = true;

@@ -55,8 +55,30 @@ in
         apply = lib.filterAttrs (_: one: one.enable);
       };
 
+    networking.nftables = {
+      enable = option types.bool false;
+      tables = option (types.attrsOf (
+        types.submodule {
+          options = {
+            family = mkOption {
+              type = types.enum [
+                "ip"
+                "ip6"
+                "inet"
+                "arp"
+                "bridge"
+                "netdev"
+              ];
+            };
+            content = mkOption { type = types.lines; };
+          };
+        }
+      )) { };
+    };
     networking.firewall = {
       allowedTCPPorts = ports;
+      extraCommands = option types.lines "";
+      extraStopCommands = option types.lines "";
       interfaces = option (types.attrsOf (
         types.submodule {
           options = {
