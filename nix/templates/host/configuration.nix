@@ -19,19 +19,6 @@
     fsType = "vfat";
   };
 
-  # CHANGE: the large disk, 2 TB for a mainnet node with its indexes. Made once, by
-  # `mkfs.ext4 -L nvme /dev/nvme0n1p1`. Without it the machine boots all the same, and the
-  # appliance waits for it: nothing of it is ever written to the root disk instead.
-  fileSystems."/mnt/nvme" = {
-    device = "/dev/disk/by-label/nvme";
-    fsType = "ext4";
-    options = [
-      "noatime"
-      "nofail"
-      "x-systemd.device-timeout=30s"
-    ];
-  };
-
   # CHANGE: name, time zone, and who may log in.
   networking.hostName = "appliance";
   time.timeZone = "UTC";
@@ -46,8 +33,14 @@
 
   services.utxoracle = {
     enable = true;
-    # All folders are made below it; the disk is found by itself, as the mount point above it.
-    storage.base = "/mnt/nvme/prod/apps";
+    # CHANGE: the large disk, 2 TB for a mainnet node with its indexes. Made once, by
+    # `mkfs.ext4 -L nvme /dev/nvme0n1p1`. Without it the machine boots all the same, and the
+    # appliance waits for it: nothing of it is ever written to the root disk instead.
+    storage = {
+      device = "/dev/disk/by-label/nvme";
+      mountPoint = "/mnt/nvme";
+      base = "/mnt/nvme/prod/apps"; # all folders are made below it
+    };
 
     # Bitcoin Core on this machine, on the same disk. For one that is there already, instead:
     #   bitcoin.rpc.host = "127.0.0.1";
