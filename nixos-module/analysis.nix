@@ -81,13 +81,6 @@ in
         serviceConfig =
           hardening.base
           // (if isLocal then hardening.loopback else hardening.network)
-          # A port of a container is its own address by the time that the filter sees it.
-          // lib.optionalAttrs (isLocal && mempool.enable) {
-            IPAddressAllow = [
-              "localhost"
-              "${mempool.network.prefix}.0/24"
-            ];
-          }
           // {
             Type = "oneshot";
             User = "utxoracle";

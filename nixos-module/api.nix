@@ -18,11 +18,11 @@ let
       };
 
       address = lib.mkOption {
-        type = lib.types.singleLineStr;
+        type = lib.types.strMatching "[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*";
         default = "127.0.0.1";
         example = "0.0.0.0";
         description = ''
-          Address that is listened on; it need not be there yet (a VPN's). One that others reach
+          Address that is listened on, IPv6 without brackets; it need not be there yet (a VPN's). One that others reach
           wants `api.tokenFile` or a proxy in front, `openFirewall` and `api.allow`.
         '';
       };
@@ -34,7 +34,9 @@ let
       };
 
       allow = lib.mkOption {
-        type = lib.types.listOf lib.types.singleLineStr;
+        type = lib.types.listOf (
+          lib.types.strMatching "localhost|link-local|multicast|any|[0-9a-fA-F.:]+(/[0-9]+)?"
+        );
         default = if isLoopback api.address then [ "localhost" ] else [ "any" ];
         defaultText = lib.literalMD ''`[ "localhost" ]` on a loopback address, else `[ "any" ]`'';
         example = [

@@ -107,6 +107,10 @@ in
       }
 
       (lib.mkIf backup.enable {
+        warnings =
+          lib.optional (disk == "/" && storage.mountPoint != null && !disks.isWithin "/var" backup.directory)
+            "services.utxoracle.backup.directory (${backup.directory}) is on the system's disk: if another one is to be mounted there, declare it in fileSystems; if not, a folder below /var says that it's meant.";
+
         systemd.services.utxoracle-backup = lib.mkMerge [
           guard.disk
           otherDisk
@@ -124,7 +128,10 @@ in
                 EnvironmentFile = cfg.environmentFile;
                 ExecStart = "${program} backup";
                 TimeoutStartSec = "1h";
-                ReadWritePaths = [ storage.paths.data ] ++ lib.optional isElsewhere backup.directory;
+                ReadWritePaths = [
+                  storage.paths.data
+                ]
+                ++ lib.optional (backup.directory != usual) backup.directory;
                 InaccessiblePaths = [ "-${storage.paths.mempool}" ];
               };
           }
@@ -157,6 +164,9 @@ in
               ExecStart = "${program} backup-mempool-db --database ${cfg.mempool.settings.DATABASE_DATABASE}";
               SuccessExitStatus = 130;
               TimeoutStartSec = "6h";
+              PrivateTmp = true;
+              ProtectKernelLogs = true;
+              ProtectSystem = "full";
               # Entering a container takes what podman itself has; the rest is taken away.
               LockPersonality = true;
               NoNewPrivileges = true;

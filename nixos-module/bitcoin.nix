@@ -21,7 +21,7 @@ let
 
       port = lib.mkOption {
         type = lib.types.port;
-        default = ports.rpc;
+        default = network.rpc;
         defaultText = lib.literalMD "the usual one of the network: 8332 for mainnet";
         description = "Port of JSON-RPC, and of REST, which is used where the node has it on.";
       };
@@ -58,7 +58,7 @@ let
 
     p2p.port = lib.mkOption {
       type = lib.types.port;
-      default = ports.p2p;
+      default = network.p2p;
       defaultText = lib.literalMD "the usual one of the network: 8333 for mainnet";
       description = "The node's own port, from which electrs takes blocks in electrum mode.";
     };
@@ -99,41 +99,22 @@ let
   hardening = import ./hardening.nix;
   disks = import ./disks.nix { inherit config lib; };
 
-  ports =
-    {
-      mainnet = {
-        rpc = 8332;
-        p2p = 8333;
-      };
-      testnet = {
-        rpc = 18332;
-        p2p = 18333;
-      };
-      testnet4 = {
-        rpc = 48332;
-        p2p = 48333;
-      };
-      signet = {
-        rpc = 38332;
-        p2p = 38333;
-      };
-      regtest = {
-        rpc = 18443;
-        p2p = 18444;
-      };
-    }
-    .${cfg.network};
+  network = (import ./networks.nix).${cfg.network};
 
   # nix-bitcoin puts options for a single node in the place of nixpkgs' services.bitcoind. What
   # isn't declared may not be defined either, not even under a condition that doesn't hold.
   isOfNixpkgs = lib.isOption (module.options.services.bitcoind or null);
   node = config.services.bitcoind.utxoracle;
-  chain =
-    {
-      mainnet = "main";
-      testnet = "test";
-    }
-    .${cfg.network} or cfg.network;
+  # Two nodes of one network want the same ports, and the disk twice.
+  others = lib.filterAttrs (
+    name: one:
+    name != "utxoracle"
+    && one.enable
+    && lib.elem one.rpc.port [
+      null
+      bitcoin.rpc.port
+    ]
+  ) (if isOfNixpkgs then config.services.bitcoind else { });
 in
 {
   inherit options;
@@ -162,6 +143,12 @@ in
               + "bitcoin.rpc.host, passwordFile and cookieFile out, or bitcoin.local.enable.";
           }
           {
+            assertion = bitcoin.local.enable -> others == { };
+            message =
+              "services.utxoracle.bitcoin.local.enable makes a node, and there is one already: services.bitcoind."
+              + "${lib.concatStringsSep ", " (lib.attrNames others)}. Log in to that one by bitcoin.rpc instead.";
+          }
+          {
             assertion = bitcoin.local.enable -> isOfNixpkgs;
             message =
               "services.utxoracle.bitcoin.local.enable needs nixpkgs' services.bitcoind, and another "
@@ -185,7 +172,11 @@ in
             dataDir = "/var/lib/bitcoind-utxoracle";
             rpc.port = bitcoin.rpc.port;
             port = bitcoin.p2p.port;
-            extraCmdlineOptions = [ "-chain=${chain}" ];
+            extraCmdlineOptions = [
+              "-chain=${network.core}"
+              # Others aren't let in; it finds nodes by itself all the same.
+              "-bind=127.0.0.1"
+            ];
             extraConfig = ''
               rest=1
               txindex=1

@@ -16,13 +16,7 @@ let
     };
 
     network = lib.mkOption {
-      type = lib.types.enum [
-        "mainnet"
-        "testnet"
-        "testnet4"
-        "signet"
-        "regtest"
-      ];
+      type = lib.types.enum (lib.attrNames networks);
       default = "mainnet";
       description = ''
         The chain, by the name that mempool has for it. A database keeps the network that it was
@@ -42,30 +36,7 @@ let
   };
 
   cfg = config.services.utxoracle;
-  inherit (cfg) api bitcoin mempool;
-  inherit (import ./hosts.nix { inherit lib; }) isLoopback;
-
-  # All that is listened on on this machine, by the option that says where.
-  ports =
-    lib.optionalAttrs api.enable { "api.port" = api.port; }
-    // lib.optionalAttrs (isLoopback bitcoin.rpc.host) { "bitcoin.rpc.port" = bitcoin.rpc.port; }
-    // lib.optionalAttrs mempool.enable (
-      {
-        "mempool.backend.port" = mempool.backend.port;
-      }
-      // lib.optionalAttrs mempool.web.enable { "mempool.web.port" = mempool.web.port; }
-      // lib.optionalAttrs mempool.electrs.enable (
-        {
-          "mempool.electrs.electrumPort" = mempool.electrs.electrumPort;
-        }
-        // lib.optionalAttrs (mempool.electrs.mode == "esplora") {
-          "mempool.electrs.httpPort" = mempool.electrs.httpPort;
-        }
-      )
-    );
-  clashes = lib.filterAttrs (_: names: lib.length names > 1) (
-    lib.groupBy (name: toString ports.${name}) (lib.attrNames ports)
-  );
+  networks = import ./networks.nix;
 in
 {
   inherit options;
@@ -83,16 +54,10 @@ in
     ./backup.nix
     ./api.nix
     ./logs.nix
+    ./clashes.nix
   ];
 
   config = lib.mkIf cfg.enable {
-    assertions = lib.mapAttrsToList (port: names: {
-      assertion = false;
-      message =
-        "services.utxoracle: ${lib.concatStringsSep " and " names} are both ${port}: give one of "
-        + "them another port.";
-    }) clashes;
-
     # The handle of all that is long-running. Nothing that a timer starts is wanted by it: a switch
     # starts active targets again, and would fire the jobs.
     systemd.targets.utxoracle = {

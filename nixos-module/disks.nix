@@ -3,8 +3,15 @@
 rec {
   # What units, podman and URLs all take as it is: no spaces, no colons, no slash at the end.
   path = lib.types.strMatching "(/[A-Za-z0-9._@+-]+)+" // {
-    description = "absolute path of letters, digits and . _ @ + -";
+    description = "absolute path of letters, digits and . _ @ + -, without a slash at the end";
   };
+
+  # What ProtectHome= hides from units.
+  hidden = [
+    "/home"
+    "/root"
+    "/run/user"
+  ];
 
   isWithin = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
 

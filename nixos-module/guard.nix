@@ -17,6 +17,8 @@ let
     storage.mountPoint != null
   ) "${utils.escapeSystemdPath storage.mountPoint}.mount";
 
+  onFailure = lib.mkIf alerts.enable [ "utxoracle-alert@%n.service" ];
+
   mounts = {
     RequiresMountsFor = [ storage.base ];
     AssertPathIsMountPoint = lib.mkIf (storage.mountPoint != null) [ storage.mountPoint ];
@@ -41,13 +43,13 @@ in
   often.startLimitIntervalSec = 0;
 
   # For units that have to tell of a failure.
-  alert.onFailure = lib.mkIf alerts.enable [ "utxoracle-alert@%n.service" ];
+  alert = { inherit onFailure; };
 
   # For all others.
   disk = {
     requires = [ "utxoracle-storage.service" ];
     after = [ "utxoracle-storage.service" ];
     unitConfig = mounts;
-    onFailure = lib.mkIf alerts.enable [ "utxoracle-alert@%n.service" ];
+    inherit onFailure;
   };
 }

@@ -45,11 +45,17 @@ in
     UMask = "0027";
   };
 
-  # Talks to servers of this machine alone.
+  # Talks to servers of this machine alone. A port that a container publishes on 127.0.0.1 is the
+  # container's own address by the time that the filter sees it: one of these networks.
   loopback = {
     PrivateNetwork = false;
     RestrictAddressFamilies = internet;
-    IPAddressAllow = "localhost";
+    IPAddressAllow = [
+      "localhost"
+      "10.0.0.0/8"
+      "172.16.0.0/12"
+      "192.168.0.0/16"
+    ];
   };
 
   # Talks to whomever it is told to.

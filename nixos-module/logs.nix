@@ -45,7 +45,7 @@ in
           cd ${lib.escapeShellArg storage.paths.logs}
 
           # Also of the days on which the machine was off at this hour.
-          for ago in 7 6 5 4 3 2 1; do
+          for ago in $(seq ${toString (lib.min 7 logs.keepDays)} -1 1); do
             day=$(date --utc --date="-$ago day" +%F)
             file="utxoracle-$day.log.gz"
             [ ! -e "$file" ] || continue
@@ -56,7 +56,10 @@ in
             sync ".$file.new"
             mv ".$file.new" "$file"
           done
-          find . -maxdepth 1 -name 'utxoracle-*.log.gz' -mtime +${toString logs.keepDays} -delete
+          oldest=utxoracle-$(date --utc --date='-${toString logs.keepDays} day' +%F).log.gz
+          for file in utxoracle-*.log.gz; do
+            [[ ! $file < $oldest ]] || rm -f "$file"
+          done
         '';
         serviceConfig =
           hardening.base

@@ -13,6 +13,7 @@ let
   command = pkgs.writeShellApplication {
     name = "utxoracle";
     runtimeInputs = [
+      config.systemd.package
       pkgs.coreutils
       pkgs.util-linux
     ];
@@ -31,7 +32,7 @@ let
           [ -x "$sudo" ] || { echo "utxoracle: $1 is for root and the user utxoracle: there is no sudo to become one" >&2; exit 1; }
           exec "$sudo" -- "$0" "$@"
         elif [ "$as" = utxoracle ]; then
-          exec setpriv --reuid=utxoracle --regid=utxoracle --init-groups --inh-caps=-all -- "$0" "$@"
+          exec setpriv --reuid=utxoracle --regid=utxoracle --init-groups --inh-caps=-all --reset-env -- "$0" "$@"
         fi
       fi
 

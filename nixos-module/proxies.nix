@@ -8,15 +8,9 @@ let
   hardening = import ./hardening.nix;
   inherit (import ./hosts.nix { inherit lib; }) at isLoopback;
 
-  containers = {
-    IPAddressDeny = "any";
-    IPAddressAllow = [
-      "localhost"
-      "${network.prefix}.0/24"
-    ];
-  };
+  node = import ./mempool/node.nix { inherit config lib; };
 
-  proxy = name: what: port: {
+  proxy = name: what: port: nodePort: {
     networking.firewall.interfaces.${network.bridge}.allowedTCPPorts = [ port ];
 
     systemd.sockets."utxoracle-${name}-proxy" = {
@@ -24,8 +18,13 @@ let
       wantedBy = [ "sockets.target" ];
       listenStreams = [ "${network.prefix}.1:${toString port}" ];
       # The bridge comes with the first container.
-      socketConfig = containers // {
+      socketConfig = {
         FreeBind = true;
+        IPAddressDeny = "any";
+        IPAddressAllow = [
+          "localhost"
+          "${network.prefix}.0/24"
+        ];
       };
     };
 
@@ -36,10 +35,9 @@ let
       serviceConfig =
         hardening.base
         // hardening.loopback
-        // containers
         // {
           Type = "notify";
-          ExecStart = "${config.systemd.package}/lib/systemd/systemd-socket-proxyd --connections-max=1024 ${at bitcoin.rpc.host port}";
+          ExecStart = "${config.systemd.package}/lib/systemd/systemd-socket-proxyd --connections-max=1024 ${at bitcoin.rpc.host nodePort}";
           DynamicUser = true;
         };
     };
@@ -48,10 +46,10 @@ in
 {
   config = lib.mkIf (cfg.enable && mempool.enable && isLoopback bitcoin.rpc.host) (
     lib.mkMerge [
-      (proxy "rpc" "JSON-RPC of the node" bitcoin.rpc.port)
+      (proxy "rpc" "JSON-RPC of the node" node.rpcPort bitcoin.rpc.port)
       # electrs takes blocks from the node as other nodes do.
       (lib.mkIf (mempool.electrs.enable && mempool.electrs.mode == "electrum") (
-        proxy "p2p" "Blocks of the node" bitcoin.p2p.port
+        proxy "p2p" "Blocks of the node" node.p2pPort bitcoin.p2p.port
       ))
     ]
   );

@@ -86,11 +86,10 @@ in
         ''
         + lib.optionalString mempool.enable ''
 
-          for file in ${arg files.db} ${arg files.dbRoot}; do
-            if [ ! -s "$file" ] && [ -d ${arg "${storage.paths.mysql}/mysql"} ]; then
-              refuse "$file is gone, and the database in ${storage.paths.mysql} has the password that was in it: restore that file"
-            fi
-          done
+          if [ ! -s ${arg files.db} ] && [ -d ${arg "${storage.paths.mysql}/mysql"} ]; then
+            refuse "${files.db} is gone, and the database in ${storage.paths.mysql} has the password that was in it: restore that file"
+          fi
+          # That of MariaDB's root is only used where there is no database yet.
           ${lib.optionalString (mempool.db.passwordFile == null) "make ${arg files.db}"}
           ${lib.optionalString (mempool.db.rootPasswordFile == null) "make ${arg files.dbRoot}"}
           db=$(password ${arg files.db})

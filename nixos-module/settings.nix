@@ -178,13 +178,7 @@ in
     services.utxoracle.settings = {
       UTXORACLE_DATA_DIR = cfg.storage.paths.data;
       UTXORACLE_MOUNT_POINT = if cfg.storage.mountPoint == null then "none" else cfg.storage.mountPoint;
-      # bitcoind's names differ from mempool's for these two.
-      UTXORACLE_NETWORK =
-        {
-          mainnet = "main";
-          testnet = "test";
-        }
-        .${cfg.network} or cfg.network;
+      UTXORACLE_NETWORK = (import ./networks.nix).${cfg.network}.core;
     };
 
     environment.etc."utxoracle/utxoracle.env".source = file;

@@ -33,7 +33,7 @@ let
     };
 
     device = lib.mkOption {
-      type = lib.types.nullOr lib.types.str;
+      type = lib.types.nullOr (lib.types.strMatching "/dev/.+");
       default = null;
       example = "/dev/disk/by-label/nvme";
       description = ''
@@ -126,6 +126,12 @@ in
         message =
           "services.utxoracle.storage.mountPoint (${toString mountPoint}) isn't above storage.base "
           + "(${base}): set it to where the disk of that folder is mounted.";
+      }
+      {
+        assertion = !lib.any (hidden: isWithin hidden base) disks.hidden;
+        message =
+          "services.utxoracle.storage.base can't be below ${lib.concatStringsSep ", " disks.hidden}: units "
+          + "don't see these. Choose a folder of its own, for example below /mnt or /srv.";
       }
       {
         assertion = cfg.storage.device != null -> mountPoint != null;

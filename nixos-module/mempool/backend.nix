@@ -29,7 +29,8 @@ let
       };
       description = ''
         Further environment variables of the back end's container, by the names that its start
-        script knows. What it isn't told it decides itself. Everybody can read what stands here.
+        script knows. What it isn't told it decides itself, and nothing checks the names. Everybody can read what
+        stands here.
       '';
       type = lib.types.submodule {
         freeformType = lib.types.attrsOf (
@@ -115,7 +116,7 @@ in
           // {
             MEMPOOL_NETWORK = cfg.network;
             CORE_RPC_HOST = node.host;
-            CORE_RPC_PORT = toString bitcoin.rpc.port;
+            CORE_RPC_PORT = toString node.rpcPort;
             CORE_RPC_USERNAME = toString bitcoin.rpc.user;
             DATABASE_ENABLED = "true";
             DATABASE_HOST = "mempool-db";

@@ -19,7 +19,7 @@ name:
   memory,
   # Seconds for the program to end by itself.
   stop ? 60,
-  # Until when it has to be well, an image that is downloaded included; as podman spells it, too.
+  # Until when it has to be well, an image that is downloaded included.
   start ? "30m",
   # A command in the container that tells whether it is well, and what happens if it isn't any more.
   health ? null,

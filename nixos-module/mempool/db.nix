@@ -26,7 +26,8 @@ let
       default = 392;
       description = ''
         User and group of MariaDB, on this machine too. A database that was made by another
-        container mostly belongs to 999 or 1000: set that here, or `chown -R` it.
+        container mostly belongs to 999 or 1000, which somebody else has here: better `chown -R` it
+        than set that.
       '';
     };
 
@@ -54,7 +55,7 @@ in
           (secretFile.check "mempool.db.rootPasswordFile" db.rootPasswordFile)
         ];
 
-        users = lib.mkIf (db.uid == 392) {
+        users = {
           users.utxoracle-db = {
             inherit (db) uid;
             group = "utxoracle-db";

@@ -33,8 +33,8 @@ let
       default = 1000;
       description = ''
         User and group of back end and front end, on this machine too. Their images are made for
-        1000, which mostly is somebody's login here: it can read the back end's cache and nothing
-        else of the stack.
+        1000, which mostly is somebody's login here, who can then read the back end's cache, and its
+        passwords in /proc: give the login another id (`users.users.<name>.uid`) if that matters.
       '';
     };
 
@@ -44,8 +44,8 @@ let
         default = image.default;
         defaultText = image.defaultText or (lib.literalExpression ''"${image.default}"'');
         description = ''
-          Image of ${image.what}, with the digest by which it is pinned: a tag alone may be another
-          image tomorrow.
+          Image of ${image.what}. A digest pins it: a tag alone may be another image tomorrow, which a
+          warning says.
         '';
       };
       imageFile = lib.mkOption {
@@ -121,20 +121,23 @@ in
     ];
 
     warnings =
-      lib.mapAttrsToList
-        (
-          name: image:
-          "services.utxoracle.mempool.images.${name}.image (${image.image}) has no digest: what is pulled "
-          + "by a tag may change. Add @sha256:… as `podman image inspect` tells it once you trust one."
-        )
-        (
-          lib.filterAttrs (
-            _: image:
-            image.imageFile == null
-            && !(lib.hasInfix "@sha256:" image.image)
-            && !(lib.hasPrefix "localhost/" image.image)
-          ) used
-        );
+      lib.optional (!config.networking.firewall.enable)
+        "services.utxoracle: networking.firewall.enable is false, so a neighbour that routes packets here reaches the containers of mempool at their own addresses (${mempool.network.prefix}.0/24): let your firewall drop what is forwarded to ${mempool.network.bridge}."
+      ++
+        lib.mapAttrsToList
+          (
+            name: image:
+            "services.utxoracle.mempool.images.${name}.image (${image.image}) has no digest: what is pulled "
+            + "by a tag may change. Add @sha256:… as `podman image inspect` tells it once you trust one."
+          )
+          (
+            lib.filterAttrs (
+              _: image:
+              image.imageFile == null
+              && !(lib.hasInfix "@sha256:" image.image)
+              && !(lib.hasPrefix "localhost/" image.image)
+            ) used
+          );
 
     virtualisation.oci-containers.backend = lib.mkDefault "podman";
   };

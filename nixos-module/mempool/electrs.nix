@@ -26,7 +26,7 @@ let
       ];
       default = "electrum";
       description = ''
-        `electrum`: romanz' electrs, 40 to 60 GB; wallets can use it too. `esplora`: mempool's own,
+        `electrum`: romanz' electrs, in an image of Umbrel's, 40 to 60 GB; wallets can use it too. `esplora`: mempool's own,
         which is what mempool.space runs: faster, for 700 GB and more, and on x86_64 only.
       '';
     };
@@ -87,7 +87,7 @@ let
     # By JSON-RPC: the files of the node are none of its business.
     "--jsonrpc-import"
     "--daemon-dir=/daemon"
-    "--daemon-rpc-addr=${node.at bitcoin.rpc.port}"
+    "--daemon-rpc-addr=${node.at node.rpcPort}"
     "--db-dir=/data"
     "--electrum-rpc-addr=0.0.0.0:50001"
     "--http-addr=0.0.0.0:3001"
@@ -97,8 +97,8 @@ let
     "--network=${if cfg.network == "mainnet" then "bitcoin" else cfg.network}"
     "--skip-default-conf-files"
     "--cookie-file=/daemon${folder}/.cookie"
-    "--daemon-rpc-addr=${node.at bitcoin.rpc.port}"
-    "--daemon-p2p-addr=${node.at bitcoin.p2p.port}"
+    "--daemon-rpc-addr=${node.at node.rpcPort}"
+    "--daemon-p2p-addr=${node.at node.p2pPort}"
     "--db-dir=/data"
     "--electrum-rpc-addr=0.0.0.0:50001"
   ];
@@ -118,7 +118,7 @@ in
           }
         ];
 
-        users = lib.mkIf (electrs.uid == 393) {
+        users = {
           users.utxoracle-electrs = {
             inherit (electrs) uid;
             group = "utxoracle-electrs";

@@ -22,7 +22,7 @@ let
     };
 
     prefix = lib.mkOption {
-      type = lib.types.strMatching "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}";
+      type = lib.types.strMatching "${byte}\\.${byte}\\.${byte}";
       default = "10.89.64";
       example = "172.30.5";
       description = ''
@@ -32,6 +32,7 @@ let
     };
   };
 
+  byte = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])";
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
   inherit (mempool) network;

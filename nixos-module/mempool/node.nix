@@ -4,11 +4,14 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) bitcoin mempool;
   hosts = import ../hosts.nix { inherit lib; };
+  isHere = hosts.isLoopback bitcoin.rpc.host;
 in
 rec {
-  # What listens on the bridge passes it on to a node of this machine.
-  host =
-    if hosts.isLoopback bitcoin.rpc.host then "${mempool.network.prefix}.1" else bitcoin.rpc.host;
+  # A node of this machine is reached by what listens on the bridge, on ports that no node has: one
+  # that listens on all addresses would keep the proxies from starting, or be kept from it by them.
+  host = if isHere then "${mempool.network.prefix}.1" else bitcoin.rpc.host;
+  rpcPort = if isHere then 8301 else bitcoin.rpc.port;
+  p2pPort = if isHere then 8302 else bitcoin.p2p.port;
 
   at = hosts.at host;
 

@@ -8,6 +8,7 @@ this evaluates all of them again and writes the files, and docs/options.md with 
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ MODULE = ROOT / "nixos-module"
 GOLDEN = HERE / "golden"
 SOURCES = GOLDEN / "SOURCES"
 """Checksums of what the files are made of, and of themselves; the library's commit."""
+
+REFUSED = GOLDEN / "refused.txt"
+"""What is said of each configuration in refused/."""
 
 BASE = "minimal"
 _ABSENT = "ABSENT"
@@ -49,6 +53,20 @@ def kept(case: str) -> Files:
     for name in absent.read_text().split() if absent.exists() else ():
         del found[name]
     return found
+
+
+def refused() -> list[str]:
+    """Return the names of all configurations that are refused."""
+    return sorted(path.stem for path in (HERE / "refused").glob("*.nix"))
+
+
+def refusals(name: str) -> list[str]:
+    """Return what the module says now of a configuration in refused/."""
+    is_x86 = "arm" not in name
+    with tempfile.NamedTemporaryFile("w", suffix=".nix") as module:
+        module.write(f"(import {HERE / 'refused' / name}.nix).module")
+        module.flush()
+        return list(evaluate(Path(module.name), attribute="failed", is_x86=is_x86))
 
 
 def checksums() -> str:
@@ -92,6 +110,7 @@ def main() -> None:
     shutil.rmtree(GOLDEN)
     for case, one in found.items():
         _keep(case, one, {} if case == BASE else base)
+    REFUSED.write_text("".join(f"# {name}\n{' | '.join(refusals(name))}\n\n" for name in refused()))
     options.PAGE.write_text(options.page())
     SOURCES.write_text(checksums() + f"library {commit}\n")
 

@@ -9,6 +9,11 @@ from tests.nix.golden import cases, kept
 DISK = re.compile(
     r"^(?:podman-mempool-.*|bitcoind-.*|utxoracle-(?:analyze|backup.*|logs|secrets))\.service$"
 )
+NODES = {
+    *(8332, 8333, 18332, 18333, 48332, 48333, 38332, 38333, 18443, 18444),
+}
+"""Ports that nodes have by default; one that listens everywhere has them on the bridge, too."""
+
 ONCE = ("analyze", "backup", "backup-mempool", "logs", "secrets", "storage", "alert", "alert@")
 
 
@@ -33,6 +38,10 @@ def machine(case):
     text = kept(case)["machine.txt"]
     parts = [part.partition("\n") for part in text.strip().split("# ")[1:]]
     return {head.partition(":")[0]: body.split("\n") for head, _, body in parts}
+
+
+def env(case):
+    return kept(case)["etc/utxoracle/utxoracle.env"]
 
 
 def words(unit, key):
@@ -153,6 +162,21 @@ def test_a_failure_is_told_where_there_is_somebody_to_tell(case):
                 assert unit["OnFailure"] == ["utxoracle-alert@%n.service"], name
     else:
         assert "OnFailure" not in str(found)
+
+
+@pytest.mark.parametrize("case", cases())
+def test_the_backup_may_write_where_it_has_to(case):
+    if unit := units(case).get("utxoracle-backup.service"):
+        named = re.findall(r"^UTXORACLE_(?:DATA|BACKUP)_DIR=(.*)$", env(case), re.MULTILINE)
+        assert {*named} <= {*unit["ReadWritePaths"]}
+
+
+@pytest.mark.parametrize("case", cases())
+def test_no_proxy_has_a_port_that_a_node_may_have(case):
+    for name, socket in units(case, "socket").items():
+        if "proxy" in name:
+            port = int(socket["ListenStream"][0].rpartition(":")[2])
+            assert port not in NODES, name
 
 
 def test_owners_on_the_disk_have_numbers_that_never_change():

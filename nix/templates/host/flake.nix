@@ -3,8 +3,8 @@
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-    # Where you have it: a folder like this one, or git+https://…
-    utxoracle.url = "git+file:///etc/nixos/utxoracle";
+    # CHANGE: where your copy of the repository is.
+    utxoracle.url = "git+file:///etc/utxoracle-src";
     # Not `follows`: so the program comes with the versions that it was tested with.
   };
 

@@ -8,6 +8,8 @@
   services.utxoracle = {
     enable = true;
     storage.base = "/mnt/nvme/utxoracle";
+    # On the disk of the system.
+    backup.directory = "/var/backup/utxoracle";
     mempool.enable = false;
     bitcoin.rpc.cookieFile = "/var/lib/bitcoind-mainnet/.cookie";
   };

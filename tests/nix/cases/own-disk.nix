@@ -8,6 +8,8 @@
       device = "/dev/disk/by-label/nvme-disk";
       fsType = "xfs";
     };
+    # On the same disk.
+    backup.directory = "/mnt/nvme/backups";
     bitcoin.rpc = {
       user = "mempool";
       passwordFile = "/etc/secrets/bitcoin-rpc-password";

@@ -76,6 +76,7 @@ in
       )) { };
     };
     networking.firewall = {
+      enable = option types.bool true;
       allowedTCPPorts = ports;
       extraCommands = option types.lines "";
       extraStopCommands = option types.lines "";

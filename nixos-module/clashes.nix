@@ -1,0 +1,60 @@
+# Ports and ids: no two services may be given one.
+{ config, lib, ... }:
+let
+  cfg = config.services.utxoracle;
+  inherit (cfg) api bitcoin mempool;
+  inherit (import ./hosts.nix { inherit lib; }) isLoopback;
+
+  hasNode =
+    isLoopback bitcoin.rpc.host
+    && (mempool.enable || bitcoin.rpc.user != null || bitcoin.rpc.cookieFile != null);
+
+  # All that listens on this machine, by the option that says where.
+  ports =
+    lib.optionalAttrs api.enable { "api.port" = api.port; }
+    // lib.optionalAttrs hasNode {
+      "bitcoin.rpc.port" = bitcoin.rpc.port;
+      "bitcoin.p2p.port" = bitcoin.p2p.port;
+    }
+    // lib.optionalAttrs mempool.enable (
+      {
+        "mempool.backend.port" = mempool.backend.port;
+      }
+      // lib.optionalAttrs mempool.web.enable { "mempool.web.port" = mempool.web.port; }
+      // lib.optionalAttrs mempool.electrs.enable (
+        {
+          "mempool.electrs.electrumPort" = mempool.electrs.electrumPort;
+        }
+        // lib.optionalAttrs (mempool.electrs.mode == "esplora") {
+          "mempool.electrs.httpPort" = mempool.electrs.httpPort;
+        }
+      )
+    );
+
+  ids = {
+    inherit (cfg) uid;
+    "api.uid" = api.uid;
+    "bitcoin.local.uid" = bitcoin.local.uid;
+    "mempool.uid" = mempool.uid;
+    "mempool.db.uid" = mempool.db.uid;
+    "mempool.electrs.uid" = mempool.electrs.uid;
+  };
+
+  clashes =
+    what: numbers:
+    lib.mapAttrsToList
+      (number: names: {
+        assertion = false;
+        message =
+          "services.utxoracle: ${lib.concatStringsSep " and " names} are both ${number}: give one of "
+          + "them another ${what}.";
+      })
+      (
+        lib.filterAttrs (_: names: lib.length names > 1) (
+          lib.groupBy (name: toString numbers.${name}) (lib.attrNames numbers)
+        )
+      );
+in
+{
+  config.assertions = lib.mkIf cfg.enable (clashes "port" ports ++ clashes "id" ids);
+}
