@@ -153,6 +153,15 @@ in
             - services.utxoracle.settings.UTXORACLE_SOURCE = "mempool+http://127.0.0.1:8999" for a back end that is there.'';
       }
       {
+        assertion = lib.all (
+          url: builtins.match "(mempool|bitcoind)[+]https?://[^,]+|files:/.+|sim:.*" url != null
+        ) (lib.filter (url: url != "") (lib.splitString " " (toString settings.UTXORACLE_SOURCE)));
+        message =
+          "services.utxoracle.settings.UTXORACLE_SOURCE (${toString settings.UTXORACLE_SOURCE}) isn't "
+          + "one source, or several with spaces between: write mempool+http://127.0.0.1:8999 or "
+          + "bitcoind+http://127.0.0.1:8332, files:/folder, or sim:seed=1,days=3.";
+      }
+      {
         assertion = lib.all (lib.hasPrefix "UTXORACLE_") (lib.attrNames settings);
         message =
           "services.utxoracle.settings: all settings begin with UTXORACLE_, and these don't: "
