@@ -1,7 +1,8 @@
 # A machine with a small root disk and a large NVMe disk, on which all data lies. What is marked
 # with CHANGE is yours to fill in; `nixos-generate-config` tells most of it.
 {
-  # CHANGE: how this machine boots, and from what.
+  # CHANGE: how this machine boots, and from what; or, instead of it all,
+  #   imports = [ ./hardware-configuration.nix ];
   boot.loader.systemd-boot.enable = true;
   boot.loader.efi.canTouchEfiVariables = true;
   boot.initrd.availableKernelModules = [
@@ -19,22 +20,31 @@
     fsType = "vfat";
   };
 
-  # CHANGE: name, time zone, and who may log in.
+  nix.settings.experimental-features = [
+    "nix-command"
+    "flakes"
+  ];
+  programs.git.enable = true; # which fetches the repository
+
+  # CHANGE: name, time zone, and who may log in: by a key, without which nobody can from outside. Then
+  # `passwd operator` as root, since sudo asks for a password, or
+  #   security.sudo.wheelNeedsPassword = false;
   networking.hostName = "appliance";
   time.timeZone = "UTC";
   services.openssh.enable = true;
   users.users.operator = {
     isNormalUser = true;
+    uid = 1001; # 1000 is that of mempool's back end, whose passwords it could read
     extraGroups = [ "wheel" ];
     openssh.authorizedKeys.keys = [
-      # "ssh-ed25519 AAAA… you@home"
+      # CHANGE: "ssh-ed25519 AAAA… you@home"
     ];
   };
 
   services.utxoracle = {
     enable = true;
-    # CHANGE: the large disk, 2 TB for a mainnet node with its indexes. Made once, by
-    # `mkfs.ext4 -L nvme /dev/nvme0n1p1`. Without it the machine boots all the same, and the
+    # CHANGE: the large disk, 256 GB beside a mainnet node that is there, 2 TB with one of its own.
+    # Made once, by `mkfs.ext4 -L nvme /dev/nvme1n1p1`. Without it the machine boots all the same, and the
     # appliance waits for it: nothing of it is ever written to the root disk instead.
     storage = {
       device = "/dev/disk/by-label/nvme";
@@ -42,11 +52,12 @@
       base = "/mnt/nvme/prod/apps"; # all folders are made below it
     };
 
-    # Bitcoin Core on this machine, on the same disk. For one that is there already, instead:
-    #   bitcoin.rpc.host = "127.0.0.1";
-    #   bitcoin.rpc.user = "utxoracle";
-    #   bitcoin.rpc.passwordFile = "/root/secrets/rpc-password";
-    bitcoin.local.enable = true;
+    # CHANGE: the node, here Bitcoin Core that is on this machine already. docs/nixos.md tells how the
+    # password and the line rpcauth= of its bitcoin.conf are made. For one of its own, on the same
+    # disk, instead of these two:
+    #   bitcoin.local.enable = true;
+    bitcoin.rpc.user = "utxoracle";
+    bitcoin.rpc.passwordFile = "/etc/secrets/bitcoin-rpc-password";
 
     # The page and the API are for this machine only. For the whole network at home:
     #   api.address = "0.0.0.0";
