@@ -1,7 +1,7 @@
 # A machine with a small root disk and a large NVMe disk, on which all data lies. What is marked
 # with CHANGE is yours to fill in; `nixos-generate-config` tells most of it.
 {
-  # CHANGE: how this machine boots, and from what; or, instead of it all,
+  # CHANGE: how this machine boots, and from what. Modules and file systems may also come from
   #   imports = [ ./hardware-configuration.nix ];
   boot.loader.systemd-boot.enable = true;
   boot.loader.efi.canTouchEfiVariables = true;
@@ -26,8 +26,8 @@
   ];
   programs.git.enable = true; # which fetches the repository
 
-  # CHANGE: name, time zone, and who may log in: by a key, without which nobody can from outside. Then
-  # `passwd operator` as root, since sudo asks for a password, or
+  # CHANGE: name, time zone, and who may log in, from outside by a key alone until there is a password.
+  # sudo asks for one: `passwd operator` as root, or
   #   security.sudo.wheelNeedsPassword = false;
   networking.hostName = "appliance";
   time.timeZone = "UTC";
@@ -44,8 +44,8 @@
   services.utxoracle = {
     enable = true;
     # CHANGE: the large disk, 256 GB beside a mainnet node that is there, 2 TB with one of its own.
-    # Made once, by `mkfs.ext4 -L nvme /dev/nvme1n1p1`. Without it the machine boots all the same, and the
-    # appliance waits for it: nothing of it is ever written to the root disk instead.
+    # Made once, by `mkfs.ext4 -L nvme /dev/nvme1n1p1`. Without it the machine boots all the same,
+    # and the appliance waits for it: nothing of it is ever written to the root disk instead.
     storage = {
       device = "/dev/disk/by-label/nvme";
       mountPoint = "/mnt/nvme";
