@@ -20,22 +20,14 @@ let
   '';
 in
 {
-  imports = [ "${modulesPath}/virtualisation/qemu-vm.nix" ];
+  imports = [
+    "${modulesPath}/virtualisation/qemu-vm.nix"
+    ../virtual-nvme.nix
+  ];
 
   virtualisation = {
     # The root disk is memory, and the other one a new file below $TMPDIR at each start.
     diskImage = null;
-    emptyDiskImages = [
-      {
-        size = 8192;
-        driveConfig.deviceExtraOpts.serial = "nvme";
-      }
-    ];
-    fileSystems."/mnt/nvme" = {
-      device = "/dev/disk/by-id/virtio-nvme";
-      fsType = "ext4";
-      autoFormat = true;
-    };
     memorySize = 2048;
     cores = 2;
     graphics = false;

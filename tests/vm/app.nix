@@ -3,20 +3,8 @@
   name = "utxoracle-app";
 
   nodes.machine = {
-    virtualisation = {
-      emptyDiskImages = [
-        {
-          size = 4096;
-          driveConfig.deviceExtraOpts.serial = "nvme";
-        }
-      ];
-      fileSystems."/mnt/nvme" = {
-        device = "/dev/disk/by-id/virtio-nvme";
-        fsType = "ext4";
-        autoFormat = true;
-      };
-      memorySize = 2048;
-    };
+    imports = [ ../../nix/virtual-nvme.nix ];
+    virtualisation.memorySize = 2048;
 
     services.utxoracle = {
       enable = true;
