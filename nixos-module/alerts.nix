@@ -93,7 +93,15 @@ in
         systemd.services."utxoracle-alert@" = {
           description = "Alert: %i has failed";
           wants = [ "network-online.target" ];
-          after = [ "network-online.target" ];
+          # By default it would want all local file systems, a disk that is missing among them: which
+          # starts what is on that, and so fails it again, and alerts without an end.
+          unitConfig.DefaultDependencies = false;
+          conflicts = [ "shutdown.target" ];
+          before = [ "shutdown.target" ];
+          after = [
+            "basic.target"
+            "network-online.target"
+          ];
           restartIfChanged = false;
           serviceConfig = serviceConfig // {
             ExecStart = "${program} alert --event failed --unit %i";

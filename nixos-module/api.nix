@@ -120,7 +120,8 @@ in
       description = "API of utxoracle, which reads the prices";
     };
 
-    # Neither it nor the service needs the disk: a failed dependency would take it down for good.
+    # Neither it nor the service needs the disk, nor is ordered behind it: a failed dependency would
+    # take the socket down for good, and while a disk is missing something always waits for it.
     systemd.sockets.utxoracle-api = {
       description = "Prices of utxoracle";
       wantedBy = [
@@ -139,7 +140,7 @@ in
       inherit (guard.alert) onFailure;
       description = "API and page of utxoracle";
       requires = [ "utxoracle-api.socket" ];
-      after = [ "utxoracle-api.socket" ] ++ guard.beforeUnmount.after;
+      after = [ "utxoracle-api.socket" ];
       # Also without a request: a switch looks at what is active only, and would keep an old port.
       wantedBy = [ "utxoracle.target" ];
       partOf = [ "utxoracle.target" ];

@@ -176,6 +176,7 @@ in
               "-chain=${network.core}"
               # Others aren't let in; it finds nodes by itself all the same.
               "-bind=127.0.0.1"
+              "-natpmp=0"
             ];
             extraConfig = ''
               rest=1

@@ -35,9 +35,6 @@ in
     partOf = [ "utxoracle.target" ];
   };
 
-  # To end before the disk is unmounted, without needing it.
-  beforeUnmount.after = mountUnits;
-
   # For what is started by each of several others, which comes to more than systemd's five in ten
   # seconds: then all of them would fail.
   often.startLimitIntervalSec = 0;

@@ -107,7 +107,8 @@ def test_nothing_but_the_api_is_open_to_others_and_only_when_asked(case):
 def test_the_api_never_requires_the_disk(case):
     if unit := units(case).get("utxoracle-api.service"):
         assert words(unit, "Requires") == ["utxoracle-api.socket"]
-        assert "storage" not in str(unit.get("Wants", "")) + str(unit["After"])
+        assert not words(unit, "Wants")
+        assert words(unit, "After") == ["utxoracle-api.socket"]
         assert not [key for key in unit if key.startswith(("RequiresMounts", "Assert"))]
         # Nor is a path below it named, whose mount would hold on to a disk that was taken out.
         assert not [key for key, value in unit.items() if "Paths" in key and "/mnt" in str(value)]
@@ -177,6 +178,12 @@ def test_no_proxy_has_a_port_that_a_node_may_have(case):
         if "proxy" in name:
             port = int(socket["ListenStream"][0].rpartition(":")[2])
             assert port not in NODES, name
+
+
+def test_an_alert_of_a_failure_starts_nothing_on_the_disk_again():
+    unit = units("full")["utxoracle-alert@.service"]
+    assert unit["DefaultDependencies"] == ["false"]
+    assert not [key for key in unit if key.startswith(("Requires", "Assert"))]
 
 
 def test_owners_on_the_disk_have_numbers_that_never_change():
