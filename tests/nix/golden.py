@@ -6,14 +6,23 @@ this evaluates all of them again and writes the files, and docs/options.md with 
     python -m tests.nix.golden
 """
 
+import argparse
 import hashlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from tests.nix import options
-from tests.nix.library import HERE, evaluate, library, revision
+from tests.nix.library import (
+    HERE,
+    EvaluationFailed,
+    LibraryUnavailable,
+    evaluate,
+    library,
+    revision,
+)
 from tests.nix.rendering import files
 
 ROOT = HERE.parent.parent
@@ -102,17 +111,38 @@ def _keep(case: str, found: Files, base: Files) -> None:
         (folder / path).write_text(text)
 
 
-def main() -> None:
-    """Write all golden files anew."""
+def write() -> None:
+    """Write all golden files anew, once everything is evaluated.
+
+    Raises:
+        EvaluationFailed: Nix refuses a configuration.
+        LibraryUnavailable: They can't be evaluated here.
+    """
     commit = revision(library())
     base = evaluated(BASE)
     found = {case: base if case == BASE else evaluated(case) for case in cases()}
+    told = {name: " | ".join(refusals(name)) for name in refused()}
+    page = options.page()
     shutil.rmtree(GOLDEN)
     for case, one in found.items():
         _keep(case, one, {} if case == BASE else base)
-    REFUSED.write_text("".join(f"# {name}\n{' | '.join(refusals(name))}\n\n" for name in refused()))
-    options.PAGE.write_text(options.page())
+    REFUSED.write_text("".join(f"# {name}\n{said}\n\n" for name, said in told.items()))
+    options.PAGE.write_text(page)
     SOURCES.write_text(checksums() + f"library {commit}\n")
+
+
+def main() -> None:
+    """Write all golden files anew, or tell why they can't be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.nix.golden",
+        description="Evaluate all configurations again, and write the golden files and "
+        "docs/options.md.",
+    )
+    parser.parse_args()
+    try:
+        write()
+    except (EvaluationFailed, LibraryUnavailable) as error:
+        sys.exit(f"{parser.prog}: {error}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ place, from a clone or an address of github.com/nix-community/nixpkgs.lib:
     python -m tests.nix.library https://github.com/nix-community/nixpkgs.lib
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -87,24 +88,63 @@ def _cache() -> Path:
 
 
 def _unpack(source: str) -> Path:
-    """Put the library of a clone, or of an address that git can read, into the cache."""
+    """Put the library of a clone, or of an address that git can read, into the cache.
+
+    Raises:
+        LibraryUnavailable: It isn't there, or there is no git.
+        OSError: The cache can't be written.
+    """
+    if not shutil.which("git"):
+        raise LibraryUnavailable("there is no git here")
     target = _cache()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         clone, new = Path(name) / "clone", Path(name) / "new"
-        subprocess.run(["git", "clone", "--quiet", "--depth=1", source, str(clone)], check=True)
+        # A clone on this machine is as shallow only as one that is far away.
+        _git(source, "clone", "--quiet", "--no-local", "--depth=1", "--", source, str(clone))
+        for needed in ("lib/default.nix", "COPYING"):
+            if not (clone / needed).is_file():
+                raise LibraryUnavailable(f"{source} is not nixpkgs.lib: it has no {needed}")
         new.mkdir()
         for part in ("lib", "COPYING"):
             shutil.move(clone / part, new)
-        head = ["git", "-C", str(clone), "rev-parse", "HEAD"]
-        commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout
-        (new / _REVISION).write_text(commit)
+        (new / _REVISION).write_text(_git(source, "-C", str(clone), "rev-parse", "HEAD"))
         shutil.rmtree(target, ignore_errors=True)
         new.rename(target)
     return target
 
 
+def _git(source: str, *arguments: str) -> str:
+    # Some servers ask for a password where an address isn't there; and its words are looked at.
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    done = subprocess.run(
+        ["git", *arguments], capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        # Advice may follow, in lines of its own.
+        lines = [line for line in done.stderr.splitlines() if line.startswith("fatal: ")]
+        why = lines[0].removeprefix("fatal: ") if lines else f"git ends with {done.returncode}"
+        raise LibraryUnavailable(f"{source} can't be cloned: {why}")
+    return done.stdout
+
+
+def main() -> None:
+    """Put the library into its place, and tell where that is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.nix.library",
+        description="Put the library part of nixpkgs where the tests look for it.",
+    )
+    parser.add_argument(
+        "source",
+        metavar="CLONE-OR-ADDRESS",
+        help="of github.com/nix-community/nixpkgs.lib",
+    )
+    source = parser.parse_args().source
+    try:
+        print(_unpack(source))
+    except (LibraryUnavailable, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m tests.nix.library CLONE-OR-ADDRESS")
-    print(_unpack(sys.argv[1]))
+    main()

@@ -39,7 +39,8 @@ def options():
 
 def paths():
     rules = [rule for rule in RULES.values() if not isinstance(rule, Nothing)]
-    own = [("storage", "base"), ("enable",), ("mempool", "db", "uid")]
+    own = [("storage", "base"), ("enable",)]
+    own += [tuple(option.split(".")) for _, option in OWNERS.values()]
     return sorted({rule.path for rule in rules} | {*own})
 
 
@@ -74,7 +75,7 @@ def test_owners_that_migrate_expects_are_the_module_s_own():
 def test_what_migrate_prints_is_a_configuration(env, extra, tmp_path):
     file = tmp_path / ".env"
     file.write_text(env)
-    found = translate([file], base=tmp_path / "apps", db_uid=999)
+    found = translate([file], base=tmp_path / "apps", owners=dict.fromkeys(OWNERS, 999))
     module = tmp_path / "module.nix"
     disk = f'fileSystems."{tmp_path}" = {{ device = "/dev/sda1"; fsType = "ext4"; }};'
     module.write_text(f"{{ {found.nix} {disk} {extra} }}")

@@ -29,22 +29,26 @@ if TYPE_CHECKING:
 
 
 @click.command("init-db", short_help="Make the data folder, the database and an empty snapshot.")
+@click.option("--anew", is_flag=True, help="Begin a new database also beside backups of another.")
 @data_dir_option
 @source_option
 @network_option
 @verbose_option
-def init_db_command(data_dir: Path | None, source: str | None, network: str | None) -> None:
+def init_db_command(
+    *, anew: bool, data_dir: Path | None, source: str | None, network: str | None
+) -> None:
     """Make the data folder with a database and an empty snapshot.
 
-    Does no harm where they are there already.
+    Does no harm where they are there already. Refuses where they are not, but backups are.
 
     \b
     Examples:
       utxoracle init-db
       utxoracle init-db --data-dir data --network main
+      utxoracle init-db --anew
     """
     settings = settings_from(source=source, network=network, data_dir=data_dir)
-    say_init_db(settings)
+    say_init_db(settings, anew=anew)
 
 
 @click.command("analyze", short_help="Store and price the blocks that came: what the timer runs.")
@@ -113,10 +117,10 @@ def _network_of(settings: Settings) -> Network:
     return network_named(settings.network_name())
 
 
-def say_init_db(settings: Settings) -> None:
+def say_init_db(settings: Settings, *, anew: bool = False) -> None:
     """Make the database, and say whether it was there already."""
     network = _network_of(settings)
-    folder, made = init_db(settings, network)
+    folder, made = init_db(settings, network, anew=anew)
     done = "made" if made else "is there already:"
     say(f"{done} {folder.database} for the {network.name} network")
 

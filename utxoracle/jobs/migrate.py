@@ -157,11 +157,8 @@ def _planned(
     with _looking_at(root):
         find = partial(find_tree, root, chosen=chosen, ours=ours(base), machine=machine)
         tree = find(also=also)
-        uids = [one.path.stat().st_uid for one in tree.found if one.kind is Kind.MYSQL]
-        # No container is root: such a folder has to be given away.
-        uid = next(filter(None, uids), None)
-        translation = translate(tree.settings, base=base, db_uid=uid)
-        if named := [path for path in translation.databases if path.is_file()]:
+        databases = translate(tree.settings, base=base).databases
+        if named := [path for path in databases if path.is_file()]:
             tree = find(also=(*also, *named))
         if tree.closed and not tree.found:
             raise _closed(tree.closed[0])
@@ -171,6 +168,12 @@ def _planned(
                 "utxoracle/, that of a compose stack, or that of the price job"
             )
         plan = make_plan(tree, base, Journal(base), always_copy=always_copy)
+        translation = translate(
+            tree.settings,
+            base=base,
+            owners=plan.owners,
+            is_mempool_index=plan.takes_mempool_index,
+        )
         if translation.secrets and (link := link_to_secrets(base)):
             refusal = f"{link} is a link, but passwords go below it: put a folder in its place"
             plan = replace(plan, refusals=(*plan.refusals, refusal))

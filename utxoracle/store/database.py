@@ -11,6 +11,8 @@ from utxoracle.atomic import sync_folder
 from utxoracle.bitcoin.network import Network
 from utxoracle.errors import StorageError
 from utxoracle.settings import variable_of
+from utxoracle.store.backup_files import checksum_file
+from utxoracle.store.backups import backups_in
 from utxoracle.store.batches import store_batch
 from utxoracle.store.connection import Connection, Remedy
 from utxoracle.store.folder import DataFolder, make_folder, not_there
@@ -141,14 +143,19 @@ def published_database(folder: DataFolder, network: Network) -> Iterator[Databas
         publish(folder)
 
 
-def create_database(folder: DataFolder, network: Network) -> bool:
+def create_database(folder: DataFolder, network: Network, *, backups: Path | None = None) -> bool:
     """Make folder, database and snapshot where they aren't there; return whether it made one.
 
     A database that is there must be a sound one of this network; it is brought to the newest
     schema, and published if its snapshot is missing or another.
 
+    Args:
+        folder: Where they are.
+        network: The network of the database.
+        backups: A folder beside whose backups none is begun; None: it is begun beside any.
+
     Raises:
-        StorageError: They can't be made, or what is there can't be used.
+        StorageError: They can't be made, what is there can't be used, or there are backups.
     """
     make_folder(folder.path)
     folder.check()
@@ -156,6 +163,8 @@ def create_database(folder: DataFolder, network: Network) -> bool:
         is_new = not os.path.lexists(folder.database)
         if is_new:
             _refuse_remains(folder)
+            if backups:
+                _refuse_backups(folder, backups)
         folder.remove_left_overs()
         folder.check_space()
         if is_new:
@@ -180,6 +189,18 @@ def _refuse_remains(folder: DataFolder) -> None:
         raise StorageError(
             f"{folder.database} is gone, but its copy is there: cp {folder.snapshot} "
             f"{folder.database} to go on from it, or move the copy away to start over"
+        )
+
+
+def _refuse_backups(folder: DataFolder, backups: Path) -> None:
+    """Refuse to begin anew beside backups, the last of which would go when new ones are made."""
+    # Those without a checksum are the predecessor's, or somebody else's: they are never removed.
+    found = [one.path for one in backups_in(backups) if checksum_file(one.path).exists()]
+    if found:
+        raise StorageError(
+            f"{folder.path} holds no database, but {backups} holds backups of one, up to "
+            f"{found[0].name}: run utxoracle restore latest, or utxoracle init-db --anew to begin "
+            "a new one beside them"
         )
 
 

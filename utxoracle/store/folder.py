@@ -89,7 +89,7 @@ class DataFolder:
     @property
     def how_to_start_over(self) -> str:
         """What to do to begin anew, for the message of a failure."""
-        return f"move {self.database} and {self.snapshot} away and run utxoracle init-db"
+        return f"move {self.database} and {self.snapshot} away and run utxoracle init-db --anew"
 
     def check(self) -> None:
         """Check that this user can write the folder, and leave files that its owner can.

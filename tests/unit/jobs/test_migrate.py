@@ -15,8 +15,10 @@ from tests.old_tree import (
     ENV_FILE,
     SECRETS,
     apps,
+    cache_folder,
     checkout,
     content_of,
+    electrs_folder,
     mysql_folder,
     price_database,
     price_job,
@@ -86,6 +88,28 @@ def test_a_dry_run_writes_nothing(root, tmp_path, machine, base):
     assert migration.refusals == []
     assert len(migration.prices.rows) == 8
     assert "storage.base" in migration.translation.nix
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_owners_and_the_kind_of_index_that_were_found_are_printed_but_not_root(
+    tmp_path, machine, base
+):
+    root = tmp_path / "stack"
+    folders = mysql_folder(root / "mysql"), electrs_folder(root / "electrs"), root / "cache"
+    cache_folder(folders[-1])
+    for uid, folder in zip((0, 1001, 999), folders, strict=True):
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, uid, uid)
+    nix = planned(root, base, machine).translation.nix
+    assert (
+        "  mempool = {\n"
+        "    electrs = {\n"
+        "      uid = 1001;\n"
+        '      mode = "esplora";\n'
+        "    };\n"
+        "    uid = 999;\n"
+        "  };\n"
+    ) in nix
 
 
 def test_within_a_disk_everything_is_moved_and_its_rows_are_imported(root, machine, base):

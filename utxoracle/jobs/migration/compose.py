@@ -95,7 +95,13 @@ class Translation:
     databases: list[Path]
 
 
-def translate(files: Iterable[Path], *, base: Path, db_uid: int | None = None) -> Translation:
+def translate(
+    files: Iterable[Path],
+    *,
+    base: Path,
+    owners: Mapping[Kind, int] | None = None,
+    is_mempool_index: bool = False,
+) -> Translation:
     """Translate the old settings.
 
     Values are never quoted in remarks: any of them may be a secret.
@@ -103,7 +109,8 @@ def translate(files: Iterable[Path], *, base: Path, db_uid: int | None = None) -
     Args:
         files: .env and compose files, told apart by name.
         base: The folder that holds mempool/ and utxoracle/ from now on.
-        db_uid: The user that owns the database's files; None: the module's own.
+        owners: The users that the data belongs to which is taken over; without it, the module's.
+        is_mempool_index: Whether the index that is taken over is of mempool's own electrs.
 
     Raises:
         StorageError: A file can't be read.
@@ -125,8 +132,13 @@ def translate(files: Iterable[Path], *, base: Path, db_uid: int | None = None) -
             work.used |= compose.used
             for port in compose.ports:
                 work.take_port(port)
-    if db_uid not in (None, OWNERS[Kind.MYSQL][0]):
-        work.options["mempool", "db", "uid"] = db_uid
+    for kind, uid in (owners or {}).items():
+        usual, option = OWNERS[kind]
+        if uid != usual:
+            work.options[tuple(option.split("."))] = uid
+    if is_mempool_index and ELECTRS_ENABLE not in work.options:
+        # What a file says of it counts more.
+        work.options.setdefault(ELECTRS_MODE, "esplora")
     return work.done()
 
 

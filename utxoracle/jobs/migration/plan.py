@@ -64,6 +64,12 @@ class Step:
     remarks: tuple[str, ...]
 
     @property
+    def owner(self) -> tuple[int, int]:
+        """The user and the group that most of it belongs to."""
+        ((owner, _),) = self.measured.owners.most_common(1)
+        return owner
+
+    @property
     def unfinished(self) -> Path:
         """What its copy is called as long as it isn't whole."""
         return self.target.with_name(self.target.name + IN_PROGRESS)
@@ -108,6 +114,20 @@ class Plan:
     def to_do(self, how: How) -> list[Step]:
         """Return what is to be taken over in one way."""
         return [step for step in self.steps if step.how is how]
+
+    @property
+    def owners(self) -> dict[Kind, int]:
+        """The user that most of each kind of data belongs to, where the module wants to know it.
+
+        Without root: no container is that, so what is root's has to be given away.
+        """
+        found = {step.found.kind: step.owner[0] for step in self.steps}
+        return {kind: uid for kind, uid in found.items() if kind in OWNERS and uid != 0}
+
+    @property
+    def takes_mempool_index(self) -> bool:
+        """Whether an index is taken over that is of mempool's own electrs."""
+        return any(map(_is_mempool_index, self.steps))
 
     @property
     def bytes_to_copy(self) -> int:
@@ -170,26 +190,32 @@ def _step(found: Found, tree: OldTree, base: Path, journal: Journal, always_copy
 def _remarks(step: Step) -> Iterator[str]:
     """Yield what is wrong with the owners, what a copy will lack, and what will be left over."""
     found, target, how, measured = step.found, step.target, step.how, step.measured
-    ((uid, gid), _), *others = measured.owners.most_common()
+    uid, gid = step.owner
+    theirs = f"{uid}:{gid}"
     if found.kind in OWNERS:
         usual, option = OWNERS[found.kind]
+        theirs = f"{usual}:{usual}"
         if uid == 0:
-            yield f"it belongs to root, whom no container is: chown -R {usual}:{usual} {target}"
+            yield f"it belongs to root, whom no container is: chown -R {theirs} {target}"
         elif uid != usual:
-            yield f"it belongs to user {uid}: set services.utxoracle.{option} = {uid}"
-    if found.kind is Kind.ELECTRS and has_mempool_index(found.path):
+            setting = f"services.utxoracle.{option} = {uid}"
+            yield (
+                f"it belongs to user {uid}: chown -R {theirs} {target} once it is there and "
+                f"leave {setting} out, or set that where {uid} is nobody else's number"
+            )
+    if _is_mempool_index(step):
         yield (
             "it is the index of mempool's own electrs, which another one can't use: set "
             'services.utxoracle.mempool.electrs.mode = "esplora", or leave it out with --take '
             "electrs=none"
         )
-    if others and found.kind not in LOGS:
+    if len(measured.owners) > 1 and found.kind not in LOGS:
         owners = ", ".join(
             f"{count} of {user}:{group}" for (user, group), count in measured.owners.most_common()
         )
         yield (
             f"its owners are mixed ({owners}): give all to one once it is there: "
-            f"chown -R {uid}:{gid} {target}"
+            f"chown -R {theirs} {target}"
         )
     if (
         how is How.COPY
@@ -202,6 +228,10 @@ def _remarks(step: Step) -> Iterator[str]:
         yield f"not copied, since nothing is in it: {names} (sockets and the like)"
     if how in (How.RENAME, How.STAY) and step.unfinished.exists():
         yield f"{step.unfinished} is left of a copy that was interrupted: remove it afterwards"
+
+
+def _is_mempool_index(step: Step) -> bool:
+    return step.found.kind is Kind.ELECTRS and has_mempool_index(step.found.path)
 
 
 def _left_behind(step: Step, tree: OldTree) -> Iterator[str]:

@@ -16,6 +16,7 @@ from tests.unit.jobs.migration.translating import (
     translated,
 )
 from utxoracle.jobs.migration.compose import translate
+from utxoracle.jobs.migration.kinds import Kind
 from utxoracle.jobs.migration.old_names import RULES, Nothing, Option, Password, rule_of
 from utxoracle.settings import Settings, variable_of
 
@@ -26,7 +27,7 @@ def test_the_old_settings_of_stack_and_price_job_are_translated(tmp_path):
         write(tmp_path / "mempool-stack" / "docker-compose.yml", COMPOSE),
         write(tmp_path / "UTXOracle" / ".env", ENV_FILE),
     ]
-    found = translate(files, base=BASE, db_uid=1000)
+    found = translate(files, base=BASE, owners={Kind.MYSQL: 1000})
     assert (
         found.nix
         == f"""\

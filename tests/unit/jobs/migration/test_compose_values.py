@@ -17,6 +17,8 @@ from tests.unit.jobs.migration.translating import (
     translated,
 )
 from utxoracle.jobs.migration.compose import CHANGES, translate
+from utxoracle.jobs.migration.kinds import Kind
+from utxoracle.jobs.migration.layout import OWNERS
 from utxoracle.jobs.migration.old_names import RULES, Nothing, Option, Password
 
 
@@ -135,9 +137,34 @@ def test_paths_of_databases_are_told_from_where_their_file_is(tmp_path):
     assert found.databases == [tmp_path / "stack" / "data/x.duckdb", Path("/a/b.db")]
 
 
-def test_the_usual_owner_of_the_database_need_not_be_said(tmp_path):
-    assert options(translated(tmp_path, db_uid=392)) == []
-    assert options(translated(tmp_path, db_uid=1000)) == ["mempool.db.uid = 1000;"]
+def test_the_usual_owners_need_not_be_said(tmp_path):
+    usual = {kind: uid for kind, (uid, _) in OWNERS.items()}
+    assert options(translated(tmp_path, owners=usual)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Kind.MYSQL, "mempool.db.uid = 999;"),
+        (Kind.ELECTRS, "mempool.electrs.uid = 999;"),
+        (Kind.CACHE, "mempool.uid = 999;"),
+    ],
+)
+def test_other_owners_are_said(kind, said, tmp_path):
+    assert options(translated(tmp_path, owners={kind: 999})) == [said]
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ("", ['mempool.electrs.mode = "esplora";']),
+        ("MEMPOOL_BACKEND=esplora\n", ['mempool.electrs.mode = "esplora";']),
+        ("MEMPOOL_BACKEND=electrum\n", []),
+        ("MEMPOOL_BACKEND=none\n", ["mempool.electrs.enable = false;"]),
+    ],
+)
+def test_an_index_of_mempool_s_electrs_says_which_there_is_where_no_file_does(env, said, tmp_path):
+    assert options(translated(tmp_path, env, is_mempool_index=True)) == said
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,9 @@ def test_the_owner_that_the_module_must_know_is_told(tmp_path, machine, base):
         os.chown(path, 1000, 1000)
     plan = plan_of(root, base, machine)
     assert step_of(plan, Kind.MYSQL).remarks == (
-        "it belongs to user 1000: set services.utxoracle.mempool.db.uid = 1000",
+        f"it belongs to user 1000: chown -R 392:392 {base}/mempool/data/mysql once it is there "
+        "and leave services.utxoracle.mempool.db.uid = 1000 out, or set that where 1000 is nobody "
+        "else's number",
     )
     assert step_of(plan, Kind.MYSQL).measured.owners == {(1000, 1000): 9}
 
@@ -171,6 +173,16 @@ def test_mixed_owners_are_told(tmp_path, machine, base):
         "its owners are mixed (8 of 392:392, 1 of 0:0): give all to one once it is there: "
         f"chown -R 392:392 {base}/mempool/data/mysql"
     )
+
+
+@needs_root
+def test_the_module_s_user_is_the_one_to_give_mixed_data_to(tmp_path, machine, base):
+    root = stack(tmp_path / "stack")
+    os.chown(root / "data" / "mysql" / "ibdata1", 999, 999)
+    owner, mixed = step_of(plan_of(root, base, machine), Kind.MYSQL).remarks
+    chown = f"chown -R 392:392 {base}/mempool/data/mysql"
+    assert owner == f"it belongs to root, whom no container is: {chown}"
+    assert mixed.endswith(f"give all to one once it is there: {chown}")
 
 
 @needs_root
