@@ -22,11 +22,11 @@ let
     };
 
     prefix = lib.mkOption {
-      type = lib.types.strMatching "${byte}\\.${byte}\\.${byte}";
+      type = lib.types.strMatching "(10\\.${byte}|172\\.(1[6-9]|2[0-9]|3[01])|192\\.168)\\.${byte}";
       default = "10.89.64";
       example = "172.30.5";
       description = ''
-        First three numbers of the containers' addresses; the fourth is 1 for this machine. Change
+        First three numbers of the containers' private addresses; the fourth is 1 for this machine. Change
         it where something else has these addresses.
       '';
     };
