@@ -75,7 +75,8 @@ def test_owners_that_migrate_expects_are_the_module_s_own():
 def test_what_migrate_prints_is_a_configuration(env, extra, tmp_path):
     file = tmp_path / ".env"
     file.write_text(env)
-    found = translate([file], base=tmp_path / "apps", owners=dict.fromkeys(OWNERS, 999))
+    owners = {kind: uid + 1000 for kind, (uid, _) in OWNERS.items()}
+    found = translate([file], base=tmp_path / "apps", owners=owners)
     module = tmp_path / "module.nix"
     disk = f'fileSystems."{tmp_path}" = {{ device = "/dev/sda1"; fsType = "ext4"; }};'
     module.write_text(f"{{ {found.nix} {disk} {extra} }}")

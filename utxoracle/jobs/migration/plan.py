@@ -1,8 +1,8 @@
 """What is to be taken over: from where to where, how, and what speaks against it."""
 
 import os
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -117,12 +117,8 @@ class Plan:
 
     @property
     def owners(self) -> dict[Kind, int]:
-        """The user that most of each kind of data belongs to, where the module wants to know it.
-
-        Without root: no container is that, so what is root's has to be given away.
-        """
-        found = {step.found.kind: step.owner[0] for step in self.steps}
-        return {kind: uid for kind, uid in found.items() if kind in OWNERS and uid != 0}
+        """The users that data may go on to belong to, if the module is told of them."""
+        return _owners(self.steps)
 
     @property
     def takes_mempool_index(self) -> bool:
@@ -147,7 +143,11 @@ def make_plan(tree: OldTree, base: Path, journal: Journal, *, always_copy: bool 
     Raises:
         OSError: Something vanishes meanwhile.
     """
-    steps = tuple(_step(found, tree, base, journal, always_copy) for found in tree.found)
+    found = [_step(one, tree, base, journal, always_copy) for one in tree.found]
+    kept = _owners(found)
+    steps = tuple(
+        replace(step, remarks=(*_remarks(step, kept), *_left_behind(step, tree))) for step in found
+    )
     copied = [step for step in steps if step.how is How.COPY]
     spaces = _spaces(copied)
     rate = _rate(copied)
@@ -183,11 +183,21 @@ def _step(found: Found, tree: OldTree, base: Path, journal: Journal, always_copy
         how = How.RENAME
     else:
         how = How.COPY
-    step = Step(found, target, how, measured, ())
-    return replace(step, remarks=(*_remarks(step), *_left_behind(step, tree)))
+    return Step(found, target, how, measured, ())
 
 
-def _remarks(step: Step) -> Iterator[str]:
+def _owners(steps: Iterable[Step]) -> dict[Kind, int]:
+    """Return whom data may go on to belong to: no container is root, and no two are one user."""
+    found = {step.found.kind: step.owner[0] for step in steps if step.found.kind in OWNERS}
+    taken = Counter(uid for kind, (usual, _) in OWNERS.items() for uid in {usual, found.get(kind)})
+    return {
+        kind: uid
+        for kind, uid in found.items()
+        if uid == OWNERS[kind][0] or (uid and taken[uid] == 1)
+    }
+
+
+def _remarks(step: Step, kept: Mapping[Kind, int]) -> Iterator[str]:
     """Yield what is wrong with the owners, what a copy will lack, and what will be left over."""
     found, target, how, measured = step.found, step.target, step.how, step.measured
     uid, gid = step.owner
@@ -197,6 +207,11 @@ def _remarks(step: Step) -> Iterator[str]:
         theirs = f"{usual}:{usual}"
         if uid == 0:
             yield f"it belongs to root, whom no container is: chown -R {theirs} {target}"
+        elif found.kind not in kept:
+            yield (
+                f"it belongs to user {uid}, whose number other data has, too: chown -R {theirs} "
+                f"{target} once it is there"
+            )
         elif uid != usual:
             setting = f"services.utxoracle.{option} = {uid}"
             yield (

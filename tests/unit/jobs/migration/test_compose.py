@@ -27,7 +27,7 @@ def test_the_old_settings_of_stack_and_price_job_are_translated(tmp_path):
         write(tmp_path / "mempool-stack" / "docker-compose.yml", COMPOSE),
         write(tmp_path / "UTXOracle" / ".env", ENV_FILE),
     ]
-    found = translate(files, base=BASE, owners={Kind.MYSQL: 1000})
+    found = translate(files, base=BASE, owners={Kind.MYSQL: 999})
     assert (
         found.nix
         == f"""\
@@ -43,7 +43,7 @@ services.utxoracle = {{
   mempool = {{
     db = {{
       passwordFile = "{FOLDER}/db-password";
-      uid = 1000;
+      uid = 999;
     }};
     electrs.mode = "esplora";
   }};

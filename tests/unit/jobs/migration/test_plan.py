@@ -152,14 +152,30 @@ def test_within_a_chroot_nothing_need_be_mounted(tmp_path, monkeypatch):
 def test_the_owner_that_the_module_must_know_is_told(tmp_path, machine, base):
     root = stack(tmp_path / "stack")
     for path in (root / "data" / "mysql", *(root / "data" / "mysql").rglob("*")):
-        os.chown(path, 1000, 1000)
+        os.chown(path, 999, 999)
     plan = plan_of(root, base, machine)
     assert step_of(plan, Kind.MYSQL).remarks == (
-        f"it belongs to user 1000: chown -R 392:392 {base}/mempool/data/mysql once it is there "
-        "and leave services.utxoracle.mempool.db.uid = 1000 out, or set that where 1000 is nobody "
+        f"it belongs to user 999: chown -R 392:392 {base}/mempool/data/mysql once it is there "
+        "and leave services.utxoracle.mempool.db.uid = 999 out, or set that where 999 is nobody "
         "else's number",
     )
-    assert step_of(plan, Kind.MYSQL).measured.owners == {(1000, 1000): 9}
+    assert step_of(plan, Kind.MYSQL).measured.owners == {(999, 999): 9}
+    assert plan.owners == {Kind.MYSQL: 999}
+
+
+@needs_root
+@pytest.mark.parametrize("cache", [999, 1000])
+def test_data_whose_number_other_data_has_is_to_be_given_away(tmp_path, machine, base, cache):
+    root = stack(tmp_path / "stack")
+    for folder in root / "data" / "mysql", root / "data" / "cache":
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, cache, cache)
+    plan = plan_of(root, base, machine)
+    assert step_of(plan, Kind.MYSQL).remarks == (
+        f"it belongs to user {cache}, whose number other data has, too: chown -R 392:392 "
+        f"{base}/mempool/data/mysql once it is there",
+    )
+    assert plan.owners == ({Kind.CACHE: 1000} if cache == 1000 else {})
 
 
 @needs_root
