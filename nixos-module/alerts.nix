@@ -90,6 +90,15 @@ in
           }
         ];
 
+        # Also for whoever alerts by hand before a unit has.
+        systemd.tmpfiles.settings.utxoracle = {
+          "/var/lib/utxoracle".d = {
+            user = "utxoracle";
+            group = "utxoracle";
+            mode = "0700";
+          };
+        };
+
         systemd.services."utxoracle-alert@" = {
           description = "Alert: %i has failed";
           wants = [ "network-online.target" ];
