@@ -1,8 +1,8 @@
 """Whatever is sent to the real server: an answer in the one shape, and nothing written."""
 
-import re
 import http.client
 import io
+import re
 import socket
 from hashlib import sha256
 
