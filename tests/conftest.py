@@ -17,6 +17,8 @@ settings.load_profile("project")
 
 # What is started in the background of a script ignores Ctrl-C, and so would all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does what nohup starts with the end of a terminal.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 NOBODY = 65534
 

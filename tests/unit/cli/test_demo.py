@@ -64,7 +64,9 @@ class Running:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(SECONDS)
+        ended = self.process.wait(SECONDS)
+        # Python may end by that signal itself, which a shell calls 130.
+        return 130 if ended == -signal.SIGINT else ended
 
     def stderr(self) -> str:
         """Return its lines on stderr but those that tell how far it is."""
