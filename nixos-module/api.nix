@@ -137,7 +137,7 @@ in
     };
 
     systemd.services.utxoracle-api = {
-      inherit (guard.alert) onFailure;
+      inherit (guard) onFailure;
       description = "API and page of utxoracle";
       requires = [ "utxoracle-api.socket" ];
       after = [ "utxoracle-api.socket" ];

@@ -158,26 +158,18 @@ in
             after = [ "podman-mempool-db.service" ];
             restartIfChanged = false;
             path = [ config.virtualisation.podman.package ];
-            serviceConfig = hardening.patient // {
-              Type = "oneshot";
-              EnvironmentFile = cfg.environmentFile;
-              ExecStart = "${program} backup-mempool-db --database ${cfg.mempool.settings.DATABASE_DATABASE}";
-              SuccessExitStatus = 130;
-              TimeoutStartSec = "6h";
-              PrivateTmp = true;
-              ProtectKernelLogs = true;
-              ProtectSystem = "full";
-              # Entering a container takes what podman itself has; the rest is taken away.
-              LockPersonality = true;
-              NoNewPrivileges = true;
-              ProtectClock = true;
-              ProtectHome = true;
-              ProtectHostname = true;
-              ProtectKernelModules = true;
-              RestrictRealtime = true;
-              SystemCallArchitectures = "native";
-              UMask = "0077";
-            };
+            serviceConfig =
+              hardening.podman
+              // hardening.patient
+              // {
+                Type = "oneshot";
+                EnvironmentFile = cfg.environmentFile;
+                ExecStart = "${program} backup-mempool-db --database ${cfg.mempool.settings.DATABASE_DATABASE}";
+                SuccessExitStatus = 130;
+                TimeoutStartSec = "6h";
+                LockPersonality = true;
+                UMask = "0077";
+              };
           }
         ];
         systemd.timers.utxoracle-backup-mempool = timer backup.mempool.onCalendar "Dumps mempool's database";

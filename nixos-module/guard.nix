@@ -39,8 +39,8 @@ in
   # seconds: then all of them would fail.
   often.startLimitIntervalSec = 0;
 
-  # For units that have to tell of a failure.
-  alert = { inherit onFailure; };
+  # For units without the disk that have to tell of a failure.
+  inherit onFailure;
 
   # For all others.
   disk = {

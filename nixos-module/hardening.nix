@@ -80,6 +80,20 @@ in
     ];
   };
 
+  # For root's units that run podman, instead of `base`: what podman can do without.
+  podman = {
+    NoNewPrivileges = true;
+    PrivateTmp = true;
+    ProtectClock = true;
+    ProtectHome = true;
+    ProtectHostname = true;
+    ProtectKernelLogs = true;
+    ProtectKernelModules = true;
+    ProtectSystem = "full";
+    RestrictRealtime = true;
+    SystemCallArchitectures = "native";
+  };
+
   # Leaves the disk to those who wait for it.
   patient = {
     CPUSchedulingPolicy = "batch";

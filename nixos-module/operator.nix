@@ -19,8 +19,7 @@ let
     ];
     text = ''
       case "''${1-}" in
-        "" | -*) exec ${program} "$@" ;; # help and version
-        demo) exec ${program} "$@" ;; # minds no settings
+        "" | -* | demo) exec ${program} "$@" ;; # mind no settings
         plot | price | simulate) as=caller ;; # write nothing but what they are told to
         backup-mempool-db | doctor | migrate) as=whoever-may ;; # need root, or see more as root
         *) as=utxoracle ;;

@@ -38,6 +38,7 @@ let
   inherit (mempool) network;
   inherit (config.networking) nftables;
   guard = import ../guard.nix { inherit config lib utils; };
+  hardening = import ../hardening.nix;
   fromOutside = "! -i ${network.bridge} -o ${network.bridge} -m conntrack --ctstate NEW";
   removeRule = "iptables -w -D FORWARD ${fromOutside} -j DROP 2>/dev/null || true";
   spec = "${network.bridge}-${network.prefix}";
@@ -69,7 +70,7 @@ in
     };
 
     systemd.services.podman-network-mempool = guard.often // {
-      inherit (guard.alert) onFailure;
+      inherit (guard) onFailure;
       description = "Network of the containers of mempool";
       restartIfChanged = false;
       path = [ config.virtualisation.podman.package ];
@@ -91,23 +92,12 @@ in
         # It may say so, and have written nothing.
         podman network exists ${network.name}
       '';
-      serviceConfig = {
+      serviceConfig = hardening.podman // {
         Type = "oneshot";
         TimeoutStartSec = "2min";
-        # What podman needs to make a network's file, and no more.
-        NoNewPrivileges = true;
-        PrivateTmp = true;
-        ProtectClock = true;
-        ProtectHome = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectSystem = "full";
         # Where podman keeps its networks.
         ReadWritePaths = [ "-/etc/containers" ];
-        RestrictRealtime = true;
         RestrictSUIDSGID = true;
-        SystemCallArchitectures = "native";
       };
     };
   };
