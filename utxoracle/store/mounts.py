@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from utxoracle.errors import StorageError
@@ -58,10 +59,24 @@ def is_read_only(path: Path) -> bool:
     Raises:
         OSError: The kernel can't be asked.
     """
-    real = Path(os.path.realpath(path))
     disks = _disks()
-    over = [point for point in disks if real.is_relative_to(point)]
-    return bool(over) and b"ro" in disks[max(over, key=lambda point: len(point.parts))]
+    point = _nearest(path, disks)
+    return point is not None and b"ro" in disks[point]
+
+
+def mount_point_of(path: Path) -> Path | None:
+    """Return where the disk of a file or folder is mounted; None where nothing is known to be.
+
+    Raises:
+        OSError: The kernel can't be asked.
+    """
+    return _nearest(path, _disks())
+
+
+def _nearest(path: Path, points: Iterable[Path]) -> Path | None:
+    real = Path(os.path.realpath(path))
+    over = (point for point in points if real.is_relative_to(point))
+    return max(over, key=lambda point: len(point.parts), default=None)
 
 
 def _disks() -> dict[Path, list[bytes]]:

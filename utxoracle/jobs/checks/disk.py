@@ -12,7 +12,7 @@ from utxoracle.jobs.health import Check, CheckStatus
 from utxoracle.jobs.report import size
 from utxoracle.settings import Settings, variable_of
 from utxoracle.store.folder import DataFolder, not_there
-from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted, is_read_only, mount_points
+from utxoracle.store.mounts import ROOT_IS_MEANT, check_mounted, is_read_only, mount_point_of
 
 MOST_FILES = 10_000
 """Files that are looked at in a folder."""
@@ -28,9 +28,7 @@ def mount(settings: Settings) -> Check:
         check_mounted(settings)
         if trouble := _trouble_with_mount(folder, settings.mount_point):
             return Check(CheckStatus.ERROR, trouble)
-        real = Path(os.path.realpath(folder))
-        over = [one for one in mount_points() if real.is_relative_to(one)]
-        point = max(over, key=lambda one: len(one.parts), default=_ROOT)
+        point = mount_point_of(folder) or _ROOT
         # A subvolume of the root disk, too, has a device number of its own.
         is_root = point == _ROOT or folder.stat().st_dev == _ROOT.stat().st_dev
     except StorageError as error:
