@@ -391,15 +391,13 @@ def test_a_damaged_backup_is_one_until_there_is_a_good_one(well):
     content = bytearray(path.read_bytes())
     content[5000] ^= 1
     path.write_bytes(content)
-    settings = settings_of(well)
-    found = conditions(settings, AlertState(""), NOW)
-    assert [one.name for one in found.conditions if one.holds] == ["backup"]
-    again = conditions(settings, AlertState("", backup=found.backup), NOW)
-    assert again.conditions == found.conditions
-    assert again.backup == found.backup
+    state = AlertState("", backup=conditions(settings_of(well), AlertState(""), NOW).backup)
+    found = judged(well)["backup"]
+    assert held(well) == held(well, state) == ["backup"]
+    assert judged(well, state)["backup"] == found
+    assert conditions(settings_of(well), state, NOW).backup == state.backup
     back_up(well, NOW)
-    healed = conditions(settings, AlertState("", backup=found.backup), NOW)
-    assert not any(one.holds for one in healed.conditions)
+    assert held(well, state) == []
 
 
 def test_a_backup_is_read_whole_only_once(well):
