@@ -59,7 +59,8 @@ let
       StateDirectoryMode = "0700";
       EnvironmentFile = cfg.environmentFile;
       TimeoutStartSec = "5min";
-      InaccessiblePaths = [ "-${cfg.storage.paths.mempool}" ];
+      # No path below the disk is named here: systemd looks at each before the program starts, and a
+      # disk that fails or hangs is what there is to tell of.
     };
   program = lib.getExe cfg.package;
 in

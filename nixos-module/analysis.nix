@@ -60,6 +60,11 @@ let
     "UTXORACLE_ELECTRS_URL"
   ];
   isLocal = areLoopback urls;
+  # What was given up is tried again.
+  containers = lib.optionals mempool.enable (
+    lib.optional mempool.electrs.enable "podman-mempool-electrs.service"
+    ++ lib.optional mempool.web.enable "podman-mempool-frontend.service"
+  );
   servers =
     lib.optional mempool.enable "podman-mempool-backend.service"
     ++ lib.optional bitcoin.local.enable "bitcoind-utxoracle.service"
@@ -74,7 +79,7 @@ in
       guard.disk
       {
         description = "BTC/USD prices of new blocks";
-        wants = servers ++ lib.optional (!isLocal) "network-online.target";
+        wants = servers ++ containers ++ lib.optional (!isLocal) "network-online.target";
         after = servers ++ lib.optional (!isLocal) "network-online.target";
         # A switch must not kill a run, nor begin one.
         restartIfChanged = false;

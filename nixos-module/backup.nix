@@ -73,6 +73,7 @@ let
   disks = import ./disks.nix { inherit config lib; };
 
   usual = "${storage.paths.data}/backups";
+  isNamed = backup.directory != usual;
 
   # The disk of the folder, if that is another one.
   disk = disks.mountPointOf backup.directory;
@@ -98,9 +99,10 @@ in
   config = lib.mkIf cfg.enable (
     lib.mkMerge [
       {
+        assertions = [ (disks.isSeen "backup.directory" (if isNamed then backup.directory else null)) ];
         services.utxoracle.settings = {
           # The usual one is made by the program; one that is named has to be there.
-          UTXORACLE_BACKUP_DIR = lib.mkIf (backup.directory != usual) backup.directory;
+          UTXORACLE_BACKUP_DIR = lib.mkIf isNamed backup.directory;
           UTXORACLE_BACKUP_KEEP_DAYS = backup.keepDays;
           UTXORACLE_BACKUP_KEEP_MIN = backup.keepMin;
         };
@@ -131,7 +133,8 @@ in
                 ReadWritePaths = [
                   storage.paths.data
                 ]
-                ++ lib.optional (backup.directory != usual) backup.directory;
+                # Where it is missing, the program says what to do.
+                ++ lib.optional isNamed "-${backup.directory}";
                 InaccessiblePaths = [ "-${storage.paths.mempool}" ];
               };
           }

@@ -107,14 +107,11 @@ let
   node = config.services.bitcoind.utxoracle;
   # Two nodes of one network want the same ports, and the disk twice.
   others = lib.filterAttrs (
-    name: one:
-    name != "utxoracle"
-    && one.enable
-    && lib.elem one.rpc.port [
-      null
-      bitcoin.rpc.port
-    ]
+    name: one: name != "utxoracle" && one.enable && lib.any (port: port one) [ hasRpcPort hasP2pPort ]
   ) (if isOfNixpkgs then config.services.bitcoind else { });
+  usual = one: (import ./networks.nix).${if one.testnet then "testnet" else "mainnet"};
+  hasRpcPort = one: bitcoin.rpc.port == (if one.rpc.port == null then (usual one).rpc else one.rpc.port);
+  hasP2pPort = one: bitcoin.p2p.port == (if one.port == null then (usual one).p2p else one.port);
 in
 {
   inherit options;
@@ -124,6 +121,7 @@ in
       {
         assertions = [
           (secretFile.check "bitcoin.rpc.passwordFile" bitcoin.rpc.passwordFile)
+          (disks.isSeen "bitcoin.rpc.cookieFile" bitcoin.rpc.cookieFile)
           {
             assertion =
               bitcoin.local.enable || (bitcoin.rpc.user == null) == (bitcoin.rpc.passwordFile == null);
@@ -176,6 +174,7 @@ in
               "-chain=${network.core}"
               # Others aren't let in; it finds nodes by itself all the same.
               "-bind=127.0.0.1"
+              "-listenonion=0"
               "-natpmp=0"
             ];
             extraConfig = ''

@@ -4,6 +4,7 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) api bitcoin mempool;
   inherit (import ./hosts.nix { inherit lib; }) isLoopback;
+  node = import ./mempool/node.nix { inherit config lib; };
 
   hasNode =
     isLoopback bitcoin.rpc.host
@@ -15,6 +16,10 @@ let
     // lib.optionalAttrs hasNode {
       "bitcoin.rpc.port" = bitcoin.rpc.port;
       "bitcoin.p2p.port" = bitcoin.p2p.port;
+    }
+    // lib.optionalAttrs (mempool.enable && isLoopback bitcoin.rpc.host) {
+      "the proxy of bitcoin.rpc.port" = node.rpcPort;
+      "the proxy of bitcoin.p2p.port" = node.p2pPort;
     }
     // lib.optionalAttrs mempool.enable (
       {
@@ -33,12 +38,16 @@ let
 
   ids = {
     inherit (cfg) uid;
-    "api.uid" = api.uid;
-    "bitcoin.local.uid" = bitcoin.local.uid;
-    "mempool.uid" = mempool.uid;
-    "mempool.db.uid" = mempool.db.uid;
-    "mempool.electrs.uid" = mempool.electrs.uid;
-  };
+  }
+  // lib.optionalAttrs api.enable { "api.uid" = api.uid; }
+  // lib.optionalAttrs bitcoin.local.enable { "bitcoin.local.uid" = bitcoin.local.uid; }
+  // lib.optionalAttrs mempool.enable (
+    {
+      "mempool.uid" = mempool.uid;
+      "mempool.db.uid" = mempool.db.uid;
+    }
+    // lib.optionalAttrs mempool.electrs.enable { "mempool.electrs.uid" = mempool.electrs.uid; }
+  );
 
   clashes =
     what: numbers:

@@ -6,14 +6,23 @@ rec {
     description = "absolute path of letters, digits and . _ @ + -, without a slash at the end";
   };
 
-  # What ProtectHome= hides from units.
+  # What ProtectHome= hides from units, and what is none of the jobs' business.
   hidden = [
     "/home"
     "/root"
     "/run/user"
+    config.services.utxoracle.storage.paths.mempool
   ];
 
   isWithin = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
+
+  # Assertion that units see `path`, which is of the option `name`; null is none.
+  isSeen = name: path: {
+    assertion = path == null || !lib.any (folder: isWithin folder (toString path)) hidden;
+    message =
+      "services.utxoracle.${name} (${toString path}) is below one of ${lib.concatStringsSep ", " hidden}, which "
+      + "the units that use it don't see: put it elsewhere, for example below /mnt, /srv or /etc.";
+  };
 
   # The longest declared mount point above `path`; "/" where there is none but that of the root disk.
   mountPointOf =

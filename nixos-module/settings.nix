@@ -97,6 +97,7 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) bitcoin mempool settings;
   secretFile = import ./secret-file.nix { inherit lib; };
+  disks = import ./disks.nix { inherit config lib; };
 
   inherit (import ./hosts.nix { inherit lib; }) at;
   node = "bitcoind+http://${at bitcoin.rpc.host bitcoin.rpc.port}";
@@ -111,6 +112,10 @@ let
   ];
 
   set = lib.filterAttrs (_: one: one != null) settings;
+  files = lib.filterAttrs (name: _: lib.hasSuffix "_FILE" name) set;
+  folders = lib.filter (url: lib.hasPrefix "files:" url) (
+    lib.splitString " " (toString settings.UTXORACLE_SOURCE)
+  );
 
   # What both systemd and a shell read alike.
   text = lib.concatStrings (
@@ -180,9 +185,13 @@ in
       }
     ]
     ++ lib.mapAttrsToList (name: secretFile.check "settings.${name}") (
-      # What the alerts' own options say is told by their names.
-      lib.filterAttrs (name: one: lib.hasSuffix "_FILE" name && !lib.elem (toString one) ofAlerts) set
-    );
+      # What the alerts' own options say is told by their names, and certificates are no secret.
+      lib.filterAttrs (
+        name: one: name != "UTXORACLE_CA_FILE" && !lib.elem (toString one) ofAlerts
+      ) files
+    )
+    ++ lib.mapAttrsToList (name: disks.isSeen "settings.${name}") files
+    ++ map (url: disks.isSeen "settings.UTXORACLE_SOURCE" (lib.removePrefix "files:" url)) folders;
 
     services.utxoracle.settings = {
       UTXORACLE_DATA_DIR = cfg.storage.paths.data;

@@ -127,12 +127,7 @@ in
           "services.utxoracle.storage.mountPoint (${toString mountPoint}) isn't above storage.base "
           + "(${base}): set it to where the disk of that folder is mounted.";
       }
-      {
-        assertion = !lib.any (hidden: isWithin hidden base) disks.hidden;
-        message =
-          "services.utxoracle.storage.base can't be below ${lib.concatStringsSep ", " disks.hidden}: units "
-          + "don't see these. Choose a folder of its own, for example below /mnt or /srv.";
-      }
+      (disks.isSeen "storage.base" base)
       {
         assertion = cfg.storage.device != null -> mountPoint != null;
         message =
@@ -207,14 +202,16 @@ in
             [ "$(stat -c %u "$1")" = "$(id -u "$2" 2>/dev/null || echo "$2")" ] ||
               refuse "$1 belongs to $(stat -c %U:%u "$1"), not to $2: $(advice "$@")"
           fi
-          install -d -o "$2" -g "$2" -m "$3" "$1" || refuse "can't make $1: see the line above"
+          install -d -o "$2" -g "$2" -m "$3" "$1" ||
+            refuse "can't make $1: see the line above; if the folder that it is in is not root's, then: install -d -o $2 -g $2 -m $3 $1"
         }
 
         free=$(df --output=avail -B1M ${lib.escapeShellArg root} | tail -n 1 | tr -d ' ')
         [ "$free" -ge ${toString (cfg.storage.minFreeGiB * 1024)} ] ||
           refuse "only $free MiB free on ${root}, ${toString cfg.storage.minFreeGiB} GiB are wanted: make room, or lower storage.minFreeGiB"
 
-        mkdir -p ${lib.escapeShellArg (dirOf base)}
+        mkdir -p ${lib.escapeShellArg (dirOf base)} ||
+          refuse "can't make ${dirOf base}: see the line above; if a folder that it is in is not root's, then: install -d -m 755 ${dirOf base}"
         ${lib.concatMapStringsSep "\n" (
           one: "folder ${lib.escapeShellArg one.path} ${one.owner} ${one.mode}"
         ) folders}

@@ -109,6 +109,15 @@ in
         # The price job waits for it, and has another source.
         start = "15m";
         health = "curl --fail --silent --output /dev/null http://localhost:8999/api/v1/backend-info";
+        # The image's start script has node for a child, and as the first process of a container a
+        # shell hears no signal: it would be killed after a minute, in the middle of what it writes.
+        cmd = [
+          "sh"
+          "-c"
+          "eval \"$(sed 's/^node /exec node /' /backend/start.sh)\""
+        ];
+        # By this one alone it writes its cache.
+        stopSignal = "SIGINT";
         requires = [ "podman-mempool-db.service" ];
         wants = lib.optional mempool.electrs.enable "podman-mempool-electrs.service" ++ node.units;
         environment =

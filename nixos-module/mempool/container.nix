@@ -17,8 +17,9 @@ name:
   uid,
   # Podman's spelling of a size: 512m, 2g.
   memory,
-  # Seconds for the program to end by itself.
+  # Seconds for the program to end by itself, and the signal that tells it to; null: its image says.
   stop ? 60,
+  stopSignal ? null,
   # Until when it has to be well, an image that is downloaded included.
   start ? "30m",
   # A command in the container that tells whether it is well, and what happens if it isn't any more.
@@ -58,6 +59,7 @@ name:
       "--security-opt=no-new-privileges"
       "--stop-timeout=${toString stop}"
     ]
+    ++ lib.optional (stopSignal != null) "--stop-signal=${stopSignal}"
     ++ lib.optionals (health != null) [
       "--health-cmd=${health}"
       "--health-interval=30s"
@@ -86,8 +88,8 @@ name:
       ]
       ++ wants
       ++ requires;
-      # What fails time after time is given up for an hour, and told of; each run of the price job
-      # tries it anew.
+      # What fails time after time is given up for an hour, and told of; then the next run of the
+      # price job tries it anew.
       startLimitIntervalSec = 3600;
       startLimitBurst = 30;
       # nixpkgs has had several defaults for the first, and none that ends for the last.

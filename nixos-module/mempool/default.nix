@@ -29,11 +29,12 @@ let
     };
 
     uid = lib.mkOption {
-      type = lib.types.ints.between 1 65533;
+      type = lib.types.int;
       default = 1000;
+      readOnly = true;
       description = ''
-        User and group of back end and front end, on this machine too. Their images are made for
-        1000, which mostly is somebody's login here, who can then read the back end's cache, and its
+        User and group of back end and front end, on this machine too: their images can be of no
+        other. It mostly is somebody's login here, who can then read the back end's cache, and its
         passwords in /proc: give the login another id (`users.users.<name>.uid`) if that matters.
       '';
     };

@@ -11,7 +11,10 @@ let
       type = lib.types.bool;
       default = true;
       example = false;
-      description = "Whether to run mempool's page. Prices don't need it.";
+      description = ''
+        Whether to run mempool's page. Prices don't need it. It asks nobody but this back end, so what
+        comes from mempool.space alone (acceleration, sponsors) is not on it.
+      '';
     };
 
     port = lib.mkOption {
@@ -30,6 +33,7 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
   container = import ./container.nix { inherit config lib utils; };
+  backend = "${mempool.network.prefix}.12";
 in
 {
   inherit options;
@@ -46,8 +50,12 @@ in
       wants = [ "podman-mempool-backend.service" ];
       environment = {
         FRONTEND_HTTP_PORT = "8080";
-        BACKEND_MAINNET_HTTP_HOST = "mempool-backend";
+        # By number: nginx ends if it can't find a name when it starts.
+        BACKEND_MAINNET_HTTP_HOST = backend;
         BACKEND_MAINNET_HTTP_PORT = "8999";
+        # What it would pass on to mempool.space, whose name it would look for as well.
+        PROXIED_SERVICES = "true";
+        PROXIED_SERVICES_HOST = "http://${backend}:8999";
       }
       // lib.optionalAttrs (cfg.network != "mainnet") {
         MAINNET_ENABLED = "false";

@@ -81,6 +81,10 @@ in
         if podman network exists ${network.name}; then
           made=$(podman network inspect --format '{{index .Labels "utxoracle"}}' ${network.name})
           [ "$made" != ${spec} ] || exit 0
+          if [ -z "$made" ]; then
+            echo "podman-network-mempool: podman has a network ${network.name} already, which isn't of this module: end the containers on it, then podman network rm ${network.name}" >&2
+            exit 1
+          fi
           podman network rm ${network.name} || {
             echo "podman-network-mempool: its addresses have changed, and containers use the old ones: systemctl stop 'podman-mempool-*', then systemctl start utxoracle.target" >&2
             exit 1

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.nix.golden import kept
@@ -21,10 +22,15 @@ def script(name: str, folder: Path, *, case: str = "minimal", **instead: str) ->
     return path
 
 
-def run(path: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run it as its unit does, with nothing of this process's environment but PATH."""
+def run(
+    path: Path, *args: str, within: Sequence[str] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it as its unit does, with nothing of this process's environment but PATH.
+
+    `within` is the beginning of a command that runs another one.
+    """
     return subprocess.run(
-        ["bash", str(path), *args],
+        [*within, "bash", str(path), *args],
         capture_output=True,
         text=True,
         check=False,

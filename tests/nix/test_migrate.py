@@ -40,7 +40,7 @@ def options():
 def paths():
     rules = [rule for rule in RULES.values() if not isinstance(rule, Nothing)]
     own = [("storage", "base"), ("enable",)]
-    own += [tuple(option.split(".")) for _, option in OWNERS.values()]
+    own += [tuple(option.split(".")) for _, option in OWNERS.values() if option]
     return sorted({rule.path for rule in rules} | {*own})
 
 
@@ -64,7 +64,8 @@ def test_migrate_names_networks_as_the_module_does():
 
 def test_owners_that_migrate_expects_are_the_module_s_own():
     for uid, option in OWNERS.values():
-        entry = PAGE.read_text().split(f"## services.utxoracle.{option}\n")[1].split("\n## ")[0]
+        name = option or "mempool.uid"
+        entry = PAGE.read_text().split(f"## services.utxoracle.{name}\n")[1].split("\n## ")[0]
         assert f"*Default:* `{uid}`" in entry
 
 

@@ -169,7 +169,7 @@ def test_a_failure_is_told_where_there_is_somebody_to_tell(case):
 def test_the_backup_may_write_where_it_has_to(case):
     if unit := units(case).get("utxoracle-backup.service"):
         named = re.findall(r"^UTXORACLE_(?:DATA|BACKUP)_DIR=(.*)$", env(case), re.MULTILINE)
-        assert {*named} <= {*unit["ReadWritePaths"]}
+        assert {*named} <= {path.removeprefix("-") for path in unit["ReadWritePaths"]}
 
 
 @pytest.mark.parametrize("case", cases())
@@ -184,6 +184,20 @@ def test_an_alert_of_a_failure_starts_nothing_on_the_disk_again():
     unit = units("full")["utxoracle-alert@.service"]
     assert unit["DefaultDependencies"] == ["false"]
     assert not [key for key in unit if key.startswith(("Requires", "Assert"))]
+
+
+def test_an_alert_is_told_whatever_the_disk_does():
+    for name in ("utxoracle-alert@.service", "utxoracle-alert.service"):
+        assert "/mnt" not in str(units("full")[name]), name
+
+
+def test_what_was_given_up_is_tried_again_by_the_next_run():
+    found = units("minimal")
+    containers = {name for name in found if name.startswith("podman-mempool-")}
+    wanted = {*words(found["utxoracle-analyze.service"], "Wants")}
+    # The back end brings its database along.
+    assert containers - wanted == {"podman-mempool-db.service"}
+    assert "podman-mempool-db.service" in words(found["podman-mempool-backend.service"], "Requires")
 
 
 def test_owners_on_the_disk_have_numbers_that_never_change():

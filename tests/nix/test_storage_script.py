@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 
 import pytest
 
@@ -23,10 +24,10 @@ def base(tmp_path):
 
 @pytest.fixture
 def storage(tmp_path, base):
-    def start(**instead):
+    def start(within=(), **instead):
         (tmp_path / "disk").mkdir(exist_ok=True)
         words = {"/mnt/nvme": str(tmp_path / "disk"), " utxoracle 0": f" {OWNER} 0", **instead}
-        return run(script("scripts/utxoracle-storage-start", tmp_path, **words))
+        return run(script("scripts/utxoracle-storage-start", tmp_path, **words), within=within)
 
     return start
 
@@ -109,8 +110,21 @@ def test_a_file_in_the_place_of_a_folder_is_one_line_of_ours(storage, base):
     base.mkdir(parents=True)
     (base / "mempool").write_text("")
     line, others = refusal(storage())
-    assert line == f"can't make {base / 'mempool'}: see the line above"
+    assert line.startswith(f"can't make {base / 'mempool'}: see the line above; ")
     assert len(others) == 1
+
+
+@pytest.mark.parametrize("there", ["disk", "disk/prod"])
+def test_a_disk_of_somebody_else_is_told_with_what_to_do(there, storage, base, tmp_path):
+    (tmp_path / there).mkdir(parents=True)
+    os.chown(tmp_path / there, 1234, 1234)
+    # As in the unit: root may look at all, and write to what is its own.
+    line, others = refusal(storage(within=["setpriv", "--bounding-set=-dac_override"]))
+    assert len(others) == 1
+    told = "; if " + ("the folder" if there == "disk/prod" else "a folder")
+    assert told in line
+    subprocess.run(line.partition(", then: ")[2].split(), check=True)
+    assert storage(within=["setpriv", "--bounding-set=-dac_override"]).returncode == 0
 
 
 def test_too_little_space_stops_everything(storage, base):

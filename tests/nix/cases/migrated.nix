@@ -18,7 +18,6 @@
     mempool = {
       backend.port = 8998;
       web.port = 8081;
-      uid = 1001;
       db = {
         uid = 999;
         passwordFile = "/mnt/nvme/prod/apps/mempool/config/secrets/db-password";

@@ -1,5 +1,5 @@
 {
-  message = "storage.base can't be below /home";
+  message = "storage.base (/home/alice/apps) is below one of /home, ";
   module = {
     fileSystems."/home" = {
       device = "/dev/disk/by-label/nvme";

@@ -134,7 +134,7 @@ def translate(
                 work.take_port(port)
     for kind, uid in (owners or {}).items():
         usual, option = OWNERS[kind]
-        if uid != usual:
+        if option and uid != usual:
             work.options[tuple(option.split("."))] = uid
     if is_mempool_index and ELECTRS_ENABLE not in work.options:
         # What a file says of it counts more.

@@ -17,12 +17,15 @@ DATA = Path("utxoracle/data")
 PREDECESSOR = DATA / "predecessor"
 """The predecessor's databases, as they were found."""
 
-OWNERS: Mapping[Kind, tuple[int, str]] = {
+OWNERS: Mapping[Kind, tuple[int, str | None]] = {
     Kind.MYSQL: (392, "mempool.db.uid"),
     Kind.ELECTRS: (393, "mempool.electrs.uid"),
-    Kind.CACHE: (1000, "mempool.uid"),
+    Kind.CACHE: (1000, None),
 }
-"""The user whose data it has to be, and the option of services.utxoracle that names another."""
+"""The user whose data it has to be, and the option of services.utxoracle that names another.
+
+The images of mempool can be of no other user than theirs.
+"""
 
 JOURNAL = Path("utxoracle/config/migration.json")
 """What was copied."""

@@ -193,7 +193,7 @@ def _owners(steps: Iterable[Step]) -> dict[Kind, int]:
     return {
         kind: uid
         for kind, uid in found.items()
-        if uid == OWNERS[kind][0] or (uid and taken[uid] == 1)
+        if uid == OWNERS[kind][0] or (OWNERS[kind][1] and uid and taken[uid] == 1)
     }
 
 
@@ -207,6 +207,11 @@ def _remarks(step: Step, kept: Mapping[Kind, int]) -> Iterator[str]:
         theirs = f"{usual}:{usual}"
         if uid == 0:
             yield f"it belongs to root, whom no container is: chown -R {theirs} {target}"
+        elif uid != usual and not option:
+            yield (
+                f"it belongs to user {uid}, and images of mempool are of user {usual}: chown -R "
+                f"{theirs} {target} once it is there"
+            )
         elif found.kind not in kept:
             yield (
                 f"it belongs to user {uid}, whose number other data has, too: chown -R {theirs} "
