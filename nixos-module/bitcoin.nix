@@ -106,12 +106,16 @@ let
   isOfNixpkgs = lib.isOption (module.options.services.bitcoind or null);
   node = config.services.bitcoind.utxoracle;
   # Two nodes of one network want the same ports, and the disk twice.
-  others = lib.filterAttrs (
-    name: one: name != "utxoracle" && one.enable && lib.any (port: port one) [ hasRpcPort hasP2pPort ]
-  ) (if isOfNixpkgs then config.services.bitcoind else { });
-  usual = one: (import ./networks.nix).${if one.testnet then "testnet" else "mainnet"};
-  hasRpcPort = one: bitcoin.rpc.port == (if one.rpc.port == null then (usual one).rpc else one.rpc.port);
-  hasP2pPort = one: bitcoin.p2p.port == (if one.port == null then (usual one).p2p else one.port);
+  others = lib.filterAttrs (name: one: name != "utxoracle" && one.enable && sharesPort one) (
+    if isOfNixpkgs then config.services.bitcoind else { }
+  );
+  sharesPort =
+    one:
+    let
+      usual = (import ./networks.nix).${if one.testnet then "testnet" else "mainnet"};
+    in
+    lib.defaultTo usual.rpc one.rpc.port == bitcoin.rpc.port
+    || lib.defaultTo usual.p2p one.port == bitcoin.p2p.port;
 in
 {
   inherit options;

@@ -186,9 +186,7 @@ in
     ]
     ++ lib.mapAttrsToList (name: secretFile.check "settings.${name}") (
       # What the alerts' own options say is told by their names, and certificates are no secret.
-      lib.filterAttrs (
-        name: one: name != "UTXORACLE_CA_FILE" && !lib.elem (toString one) ofAlerts
-      ) files
+      lib.filterAttrs (name: one: name != "UTXORACLE_CA_FILE" && !lib.elem (toString one) ofAlerts) files
     )
     ++ lib.mapAttrsToList (name: disks.isSeen "settings.${name}") files
     ++ map (url: disks.isSeen "settings.UTXORACLE_SOURCE" (lib.removePrefix "files:" url)) folders;
