@@ -147,6 +147,15 @@ def test_the_back_end_starts_behind_a_database_that_is_well_and_waits_for_no_ind
 
 
 @pytest.mark.parametrize("case", cases())
+def test_the_page_of_mempool_needs_no_name_server_and_asks_nobody_else(case):
+    if text := kept(case).get("scripts/podman-mempool-frontend-start"):
+        hosts = dict(re.findall(r"-e (\w+_HOST)=(\S+)", text))
+        assert {*hosts} == {"BACKEND_MAINNET_HTTP_HOST", "PROXIED_SERVICES_HOST"}
+        for host in hosts.values():
+            assert re.fullmatch(r"(http://)?10\.89\.64\.12(:8999)?", host)
+
+
+@pytest.mark.parametrize("case", cases())
 def test_no_password_is_in_any_file(case):
     for path, text in kept(case).items():
         if path.startswith("scripts/utxoracle-secrets"):

@@ -167,6 +167,19 @@ def test_the_owner_that_the_module_must_know_is_told(tmp_path, machine, base):
 
 
 @needs_root
+def test_the_cache_can_only_be_given_to_the_user_of_its_images(tmp_path, machine, base):
+    root = stack(tmp_path / "stack")
+    for path in (root / "data" / "cache", *(root / "data" / "cache").rglob("*")):
+        os.chown(path, 1001, 1001)
+    plan = plan_of(root, base, machine)
+    assert step_of(plan, Kind.CACHE).remarks == (
+        "it belongs to user 1001, and images of mempool are of user 1000: chown -R 1000:1000 "
+        f"{base}/mempool/data/cache once it is there",
+    )
+    assert Kind.CACHE not in plan.owners
+
+
+@needs_root
 @pytest.mark.parametrize("cache", [999, 1000])
 def test_data_whose_number_other_data_has_is_to_be_given_away(tmp_path, machine, base, cache):
     root = stack(tmp_path / "stack")
