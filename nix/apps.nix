@@ -32,5 +32,11 @@ in
   demo = command "demo" "Everything at once on a simulated chain, page included";
   doctor = command "doctor" "Check everything, and say what to do";
   serve = command "serve" "The page and the HTTP API in the foreground";
-  vm = app (lib.getExe vm) "The whole appliance in a throw-away VM, on a simulated chain";
+  # Its script leaves the disks behind.
+  vm = app (pkgs.writeShellScript "utxoracle-vm" ''
+    TMPDIR=$(mktemp -d)
+    trap 'rm -rf "$TMPDIR"' EXIT
+    export TMPDIR USE_TMPDIR=1
+    ${lib.getExe vm} "$@"
+  '') "The whole appliance in a throw-away VM, on a simulated chain";
 }

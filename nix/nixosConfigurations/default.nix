@@ -1,20 +1,25 @@
 { lib, self }:
 let
   machine =
-    system: configuration:
+    configuration:
     lib.nixosSystem {
       modules = [
         self.nixosModules.default
         configuration
-        { nixpkgs.hostPlatform = system; }
       ];
+    };
+  # One for each system, since a VM is built for the system that it runs on.
+  vm =
+    system:
+    machine {
+      imports = [ ./vm.nix ];
+      nixpkgs.hostPlatform = system;
     };
 in
 {
   # The host of the template, whole: what is copied works.
-  example = machine "x86_64-linux" ../templates/host/configuration.nix;
+  example = machine ../templates/host/configuration.nix;
 
-  # One for each system, since a VM is built for the system that it runs on.
-  vm-x86_64-linux = machine "x86_64-linux" ./vm.nix;
-  vm-aarch64-linux = machine "aarch64-linux" ./vm.nix;
+  vm-x86_64-linux = vm "x86_64-linux";
+  vm-aarch64-linux = vm "aarch64-linux";
 }

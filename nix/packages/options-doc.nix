@@ -24,8 +24,9 @@ in
     option:
     option
     // {
-      declarations = map (
-        file: lib.removePrefix "/" (lib.removePrefix root (toString file))
-      ) option.declarations;
+      # A mere path would be linked to nixpkgs.
+      declarations = map (file: {
+        name = lib.removePrefix "/" (lib.removePrefix root (toString file));
+      }) option.declarations;
     };
 }).optionsCommonMark

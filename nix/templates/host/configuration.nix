@@ -3,6 +3,8 @@
 {
   # CHANGE: how this machine boots, and from what. Modules and file systems may also come from
   #   imports = [ ./hardware-configuration.nix ];
+  # which has the next line too.
+  nixpkgs.hostPlatform = "x86_64-linux";
   boot.loader.systemd-boot.enable = true;
   boot.loader.efi.canTouchEfiVariables = true;
   boot.initrd.availableKernelModules = [

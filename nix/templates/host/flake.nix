@@ -15,7 +15,6 @@
         modules = [
           utxoracle.nixosModules.default
           ./configuration.nix
-          { nixpkgs.hostPlatform = "x86_64-linux"; }
         ];
       };
     };

@@ -338,9 +338,15 @@ def served_slowly(folder, tmp_path):
             yield server, client
 
 
+def preferring(modules):
+    """Return an environment in which Python looks for modules in a folder first."""
+    others = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(modules), others]))}
+
+
 def test_a_worker_that_only_begins_misses_no_signal(folder, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SLOW_FORK)
-    with started(folder, workers=1, env={"PYTHONPATH": str(tmp_path)}) as server:
+    with started(folder, workers=1, env=preferring(tmp_path)) as server:
         wait_for((tmp_path / "forked").exists)
         server.process.send_signal(signal.SIGTERM)
         # After thirty seconds it would be killed.
@@ -349,7 +355,7 @@ def test_a_worker_that_only_begins_misses_no_signal(folder, tmp_path):
 
 def test_a_worker_that_can_not_start_ends_it(folder, tmp_path):
     (tmp_path / "duckdb.py").write_text("raise ImportError('broken')")
-    with started(folder, env={"PYTHONPATH": str(tmp_path)}) as server:
+    with started(folder, env=preferring(tmp_path)) as server:
         assert server.process.wait(SECONDS) not in (0, 2)
         assert "broken" in server.stderr()
 

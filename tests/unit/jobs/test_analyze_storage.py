@@ -179,7 +179,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(node, tmp_path):
         assert "data is not a folder; choose another name" in appliance.refused(5, command)
 
 
-@pytest.mark.parametrize("junk", [b"", os.urandom(300_000), None])
+@pytest.mark.parametrize("junk", [b"", pytest.param(os.urandom(300_000), id="noise"), None])
 def test_a_snapshot_that_is_damaged_or_missing_is_published_anew(appliance, junk):
     appliance.snapshot.unlink()
     if junk is not None:

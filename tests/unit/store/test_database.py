@@ -159,7 +159,9 @@ def test_a_missing_database_is_told(folder):
     assert not folder.database.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"junk", bytes(20_000), os.urandom(20_000)])
+@pytest.mark.parametrize(
+    "content", [b"", b"junk", bytes(20_000), pytest.param(os.urandom(20_000), id="noise")]
+)
 def test_junk_is_refused_with_the_way_back(folder, content):
     folder.database.write_bytes(content)
     message = refusal(folder)

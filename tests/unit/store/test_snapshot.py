@@ -144,7 +144,9 @@ def test_the_published_revision_is_read(folder):
     assert published_revision(folder) == 1
 
 
-@pytest.mark.parametrize("content", [None, b"", b"junk", os.urandom(20_000)])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"junk", pytest.param(os.urandom(20_000), id="noise")]
+)
 def test_a_snapshot_that_can_not_be_read_has_no_revision_and_is_published_over(folder, content):
     folder.snapshot.unlink()
     if content is not None:
