@@ -99,7 +99,7 @@ in
   config = lib.mkIf cfg.enable (
     lib.mkMerge [
       {
-        assertions = [ (disks.isSeen "backup.directory" (if isNamed then backup.directory else null)) ];
+        assertions = lib.optional isNamed (disks.isSeen "backup.directory" backup.directory);
         services.utxoracle.settings = {
           # The usual one is made by the program; one that is named has to be there.
           UTXORACLE_BACKUP_DIR = lib.mkIf isNamed backup.directory;

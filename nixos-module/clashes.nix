@@ -3,12 +3,10 @@
 let
   cfg = config.services.utxoracle;
   inherit (cfg) api bitcoin mempool;
-  inherit (import ./hosts.nix { inherit lib; }) isLoopback;
   node = import ./mempool/node.nix { inherit config lib; };
 
   hasNode =
-    isLoopback bitcoin.rpc.host
-    && (mempool.enable || bitcoin.rpc.user != null || bitcoin.rpc.cookieFile != null);
+    node.isHere && (mempool.enable || bitcoin.rpc.user != null || bitcoin.rpc.cookieFile != null);
 
   # All that listens on this machine, by the option that says where.
   ports =
@@ -17,7 +15,7 @@ let
       "bitcoin.rpc.port" = bitcoin.rpc.port;
       "bitcoin.p2p.port" = bitcoin.p2p.port;
     }
-    // lib.optionalAttrs (mempool.enable && isLoopback bitcoin.rpc.host) {
+    // lib.optionalAttrs (mempool.enable && node.isHere) {
       "the proxy of bitcoin.rpc.port" = node.rpcPort;
       "the proxy of bitcoin.p2p.port" = node.p2pPort;
     }

@@ -6,7 +6,7 @@ let
   inherit (cfg) bitcoin mempool;
   inherit (mempool) network;
   hardening = import ./hardening.nix;
-  inherit (import ./hosts.nix { inherit lib; }) at isLoopback;
+  inherit (import ./hosts.nix { inherit lib; }) at;
 
   node = import ./mempool/node.nix { inherit config lib; };
 
@@ -16,7 +16,7 @@ let
     systemd.sockets."utxoracle-${name}-proxy" = {
       description = "${what}, for the containers of mempool";
       wantedBy = [ "sockets.target" ];
-      listenStreams = [ "${network.prefix}.1:${toString port}" ];
+      listenStreams = [ (node.at port) ];
       # The bridge comes with the first container.
       socketConfig = {
         FreeBind = true;
@@ -44,7 +44,7 @@ let
   };
 in
 {
-  config = lib.mkIf (cfg.enable && mempool.enable && isLoopback bitcoin.rpc.host) (
+  config = lib.mkIf (cfg.enable && mempool.enable && node.isHere) (
     lib.mkMerge [
       (proxy "rpc" "JSON-RPC of the node" node.rpcPort bitcoin.rpc.port)
       # electrs takes blocks from the node as other nodes do.

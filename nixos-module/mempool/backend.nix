@@ -103,7 +103,6 @@ in
 
       (container "backend" {
         description = "Back end of mempool";
-        host = 12;
         inherit (mempool) uid;
         inherit (mempool.backend) memory;
         # The price job waits for it, and has another source.

@@ -8,12 +8,11 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
   guard = import ../guard.nix { inherit config lib utils; };
+  addresses = import ./addresses.nix { inherit config; };
 in
 name:
 {
   description,
-  # Last number of the address on the network.
-  host,
   uid,
   # Podman's spelling of a size: 512m, 2g.
   memory,
@@ -52,8 +51,7 @@ name:
     networks = [ mempool.network.name ];
     podman.sdnotify = if health == null then "conmon" else "healthy";
     extraOptions = [
-      # It stays the same: nginx asks for the back end's only once.
-      "--ip=${mempool.network.prefix}.${toString host}"
+      "--ip=${addresses.${name}}"
       "--memory=${memory}"
       "--pids-limit=1024"
       "--security-opt=no-new-privileges"

@@ -68,7 +68,6 @@ in
 
       (container "db" {
         description = "MariaDB of mempool";
-        host = 10;
         inherit (db) uid memory;
         stop = 120;
         # It only listens to TCP once its files are in order; who asks doesn't matter.

@@ -136,7 +136,6 @@ in
 
       (container "electrs" {
         description = "electrs, which finds the transactions of addresses";
-        host = 11;
         inherit (electrs) uid memory;
         # It writes what it has in memory.
         stop = 300;

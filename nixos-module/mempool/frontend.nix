@@ -33,7 +33,7 @@ let
   cfg = config.services.utxoracle;
   inherit (cfg) mempool;
   container = import ./container.nix { inherit config lib utils; };
-  backend = "${mempool.network.prefix}.12";
+  inherit (import ./addresses.nix { inherit config; }) backend;
 in
 {
   inherit options;
@@ -41,7 +41,6 @@ in
   config = lib.mkIf (cfg.enable && mempool.enable && mempool.web.enable) (
     container "frontend" {
       description = "Page of mempool";
-      host = 13;
       inherit (mempool) uid;
       inherit (mempool.web) memory;
       stop = 10;

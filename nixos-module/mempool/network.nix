@@ -39,6 +39,7 @@ let
   inherit (config.networking) nftables;
   guard = import ../guard.nix { inherit config lib utils; };
   hardening = import ../hardening.nix;
+  addresses = import ./addresses.nix { inherit config; };
   fromOutside = "! -i ${network.bridge} -o ${network.bridge} -m conntrack --ctstate NEW";
   removeRule = "iptables -w -D FORWARD ${fromOutside} -j DROP 2>/dev/null || true";
   spec = "${network.bridge}-${network.prefix}";
@@ -91,7 +92,7 @@ in
           }
         fi
         podman network create --driver=bridge --interface-name=${network.bridge} \
-          --subnet=${network.prefix}.0/24 --gateway=${network.prefix}.1 \
+          --subnet=${network.prefix}.0/24 --gateway=${addresses.machine} \
           --label=utxoracle=${spec} ${network.name}
         # It may say so, and have written nothing.
         podman network exists ${network.name}

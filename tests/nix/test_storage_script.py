@@ -110,21 +110,26 @@ def test_a_file_in_the_place_of_a_folder_is_one_line_of_ours(storage, base):
     base.mkdir(parents=True)
     (base / "mempool").write_text("")
     line, others = refusal(storage())
-    assert line.startswith(f"can't make {base / 'mempool'}: see the line above; ")
+    assert line == (
+        f"can't make {base / 'mempool'}: see the line above; if the folder that it is in is not "
+        f"root's, then: install -d -o root -g root -m 0755 {base / 'mempool'}"
+    )
     assert len(others) == 1
 
 
-@pytest.mark.parametrize("there", ["disk", "disk/prod"])
-def test_a_disk_of_somebody_else_is_told_with_what_to_do(there, storage, base, tmp_path):
+@pytest.mark.parametrize(
+    ("there", "told"), [("disk", "; if a folder that"), ("disk/prod", "; if the folder that")]
+)
+def test_a_disk_of_somebody_else_is_told_with_what_to_do(there, told, storage, tmp_path):
     (tmp_path / there).mkdir(parents=True)
     os.chown(tmp_path / there, 1234, 1234)
     # As in the unit: root may look at all, and write to what is its own.
-    line, others = refusal(storage(within=["setpriv", "--bounding-set=-dac_override"]))
+    within = ["setpriv", "--bounding-set=-dac_override"]
+    line, others = refusal(storage(within))
     assert len(others) == 1
-    told = "; if " + ("the folder" if there == "disk/prod" else "a folder")
     assert told in line
     subprocess.run(line.partition(", then: ")[2].split(), check=True)
-    assert storage(within=["setpriv", "--bounding-set=-dac_override"]).returncode == 0
+    assert storage(within).returncode == 0
 
 
 def test_too_little_space_stops_everything(storage, base):

@@ -29,7 +29,6 @@ let
     "hatchling"
     "hypothesis"
     "jsonschema"
-    "mypy"
     "numpy"
     "pandas"
     "plotly"
@@ -39,7 +38,6 @@ let
     "pytest-xdist"
     "pytestCheckHook"
     "requests"
-    "types-requests"
   ];
 
   buildPythonApplication =
