@@ -67,7 +67,7 @@ def _packages(package: str, suite: str, apt: Path) -> list[Path]:
     (apt / "archives/partial").mkdir(parents=True)
     (apt / "status").touch()
     # The mirror's dates can't be compared with a clock that is ahead, as on some test machines.
-    source = f"deb [check-valid-until=no signed-by={KEYRING}] {_mirror()} {suite} main\n"
+    source = f"deb [check-valid-until=no signed-by={KEYRING}] {mirror()} {suite} main\n"
     (apt / "sources.list").write_text(source)
     options = {
         "Dir::State": str(apt),
@@ -87,7 +87,7 @@ def _packages(package: str, suite: str, apt: Path) -> list[Path]:
     return list((apt / "archives").glob("*.deb"))
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Return the address of the mirror that this machine has its Debian from."""
     targets = ("indextargets", "--format=$(REPO_URI)", "Created-By: Packages", "Label: Debian")
     found = _run("apt-get", *targets).split()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.nix.golden import kept
 
-_PLACE = re.compile(r"@([\w.+-]+)@(?=[/\s]|$)", re.MULTILINE)
+PLACE = re.compile(r"@([\w.+-]+)@(?=[/\s]|$)", re.MULTILINE)
 _PROGRAM = re.compile(r"^Exec\w+=([^\s]+)", re.MULTILINE)
 
 
@@ -30,4 +30,4 @@ def place(case: str, folder: Path) -> list[Path]:
 
 def placed_text(text: str, store: Path) -> str:
     """Return a file's text with `store` for the store."""
-    return _PLACE.sub(lambda found: str(store / found[1]), text)
+    return PLACE.sub(lambda found: str(store / found[1]), text)

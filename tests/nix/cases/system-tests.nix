@@ -1,15 +1,12 @@
 # For tests with a real systemd and no network: images that are made on the spot.
 {
-  fileSystems."/mnt/nvme" = {
-    device = "/dev/disk/by-label/nvme";
-    fsType = "ext4";
-  };
-
   services.utxoracle = {
     enable = true;
     network = "regtest";
     storage = {
       base = "/mnt/nvme/prod/apps";
+      mountPoint = "/mnt/nvme";
+      device = "/dev/disk/by-label/nvme";
       minFreeGiB = 0;
     };
     bitcoin.rpc = {
@@ -25,6 +22,8 @@
         frontend.image = "localhost/mempool-frontend:test";
       };
     };
+    # Three times a minute: what a timer starts needn't be waited for.
+    analysis.onCalendar = "*:*:0/20";
     alerts.urlFile = "/etc/utxoracle/alert-url";
     backup.mempool.enable = true;
   };

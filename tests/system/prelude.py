@@ -1,0 +1,112 @@
+# What all scenarios share. Both hosts put it before a scenario: the NixOS test driver, and that of
+# tests/system.
+import json
+import re
+import shlex
+from typing import Any
+
+DISK = "/mnt/nvme"
+BASE = f"{DISK}/prod/apps"
+DATA = f"{BASE}/utxoracle/data"
+API = "http://127.0.0.1:8000"
+NODE = "http://127.0.0.1:18443"
+CONTAINERS = ("db", "electrs", "backend", "frontend")
+
+
+def get(url: str) -> Any:
+    """Return what is answered in JSON, whatever the status."""
+    return json.loads(machine.succeed(f"curl --silent --show-error --max-time 20 {url}"))
+
+
+def status_of(url: str) -> str:
+    """Return the status of an answer."""
+    return machine.succeed(f"curl --silent --output /dev/null --write-out '%{{http_code}}' {url}")
+
+
+def order(what: str, **order: int) -> Any:
+    """Give the simulated node an order: tip by=2, tip height=1300, fork height=1290 tip=1301."""
+    body = shlex.quote(json.dumps(order))
+    url = f"{NODE}/simulation/{what}"
+    return json.loads(machine.succeed(f"curl --fail --silent --show-error --data {body} {url}"))
+
+
+def node_tip() -> int:
+    """Return the height of the node's newest block."""
+    return int(get(f"{NODE}/simulation/tip")["height"])
+
+
+def wait_for_height(height: int, timeout: int = 120) -> None:
+    """Wait until the API's newest price is of a block."""
+    answer = f"curl --fail --silent {API}/api/prices/latest"
+    machine.wait_until_succeeds(f"{answer} | grep -q '\"height\": *{height}'", timeout=timeout)
+
+
+def wait_for_stack(timeout: int = 120) -> None:
+    """Wait until all containers are healthy."""
+    for name in CONTAINERS:
+        machine.wait_for_unit(f"podman-mempool-{name}.service", timeout=timeout)
+
+
+def detach_disk() -> None:
+    """Pull the NVMe disk out, whoever uses it."""
+    machine.succeed("detach-disk")
+
+
+def attach_disk() -> None:
+    """Plug the NVMe disk in again."""
+    machine.succeed("attach-disk")
+
+
+def journal_of_ours() -> list[dict[str, Any]]:
+    """Return the warnings and errors of this boot by our units and containers."""
+    lines = machine.succeed(
+        "journalctl --boot --priority=warning --output=json --unit='utxoracle*' --unit='podman-*'"
+    ).splitlines()
+    return [json.loads(line) for line in lines]
+
+
+# Ordinary in the log of a container or of podman: not worth a look by anybody.
+ORDINARY = (
+    r"\[(Note|Warning)\] ",
+    r"Please help get to 10k stars",
+    r"falling back to libaio",
+)
+
+# Where files may be written on the root disk, by us or by what we run on.
+PLACES = (
+    "/etc/containers/networks/",
+    "/etc/ld.so.cache",
+    "/etc/secrets/",
+    "/etc/utxoracle/alert-url",
+    "/var/cache/ldconfig/",
+    "/var/lib/containers/",
+    "/var/lib/dbus/",
+    "/var/lib/private/simulated-node/",
+    "/var/lib/simulated-node",
+    "/var/lib/systemd/",
+    "/var/lib/utxoracle/",
+    "/var/log/",
+)
+
+
+def check_calm(*expected: str, failed: tuple[str, ...] = ()) -> None:
+    """Check that no unit has failed, and that nothing unexpected was told or written.
+
+    What a scenario itself provokes it names: by regular expressions for messages, and by units.
+    """
+    lines = machine.succeed("systemctl list-units --failed --no-legend --plain").splitlines()
+    # podman's own, for health checks that came too early.
+    units = [line.split()[0] for line in lines if not re.match(r"[0-9a-f]{64}-", line)]
+    assert set(units) <= set(failed), units
+
+    known = [re.compile(one) for one in (*ORDINARY, *expected)]
+    told = [str(one["MESSAGE"]) for one in journal_of_ours()]
+    unknown = [one for one in told if not any(each.search(one) for each in known)]
+    assert not unknown, unknown
+
+    # The host's first file of this boot tells when it was.
+    written = machine.succeed(
+        "find / -xdev -newer /proc/1/cmdline -not -type d -not -path '/tmp/*'"
+    ).splitlines()
+    strange = [path for path in written if not path.startswith(PLACES)]
+    assert not strange, strange
