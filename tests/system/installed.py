@@ -1,8 +1,6 @@
 """A golden configuration, installed as NixOS would do it: a layer of files over a host's root."""
 
 import re
-import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 from tests.nix.golden import kept
