@@ -57,10 +57,10 @@ class Driver:
         self._machines: list[Machine] = []
 
     def _make_images(self) -> None:
-        with rootfs.new(self._images) as new:
-            new.mkdir()
+        with rootfs.new(self._images) as made:
+            made.mkdir()
             state = self._folder / "builder"
-            host = Host("builder", [self._base], new, state, self._group)
+            host = Host("builder", [self._base], made, state, self._group)
             host.start()
             try:
                 shutil.copytree(rootfs.IMAGES, host.path("/images"))

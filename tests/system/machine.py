@@ -72,8 +72,7 @@ class Machine:
         done = subprocess.run(
             self._host.command("bash", "-c", f"set -euo pipefail; {command}"),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             errors="replace",
             check=False,

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 BOOT = Path(__file__).with_name("boot.sh")
@@ -73,14 +74,16 @@ class Host:
             "STATE": str(self.state),
             "IMAGES": str(self._images),
             "CONTROLLERS": " ".join(_V1),
+            "CGROUPS": " ".join(map(str, self._cgroups)),
         }
         # Without these words systemd 257 doesn't use cgroups of v1.
-        legacy = ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1", "systemd.unified_cgroup_hierarchy=0"]
+        v1 = ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1", "systemd.unified_cgroup_hierarchy=0"]
+        legacy = v1 if _V1 else []
+        join = 'for each in $CGROUPS; do echo $$ >"$each/cgroup.procs"; done; exec "$@"'
         unshare = ["unshare", "-pmuinC", "--fork", "--kill-child", "--propagation", "private"]
         log = (self.state / "boot.log").open("wb")
         self._process = subprocess.Popen(
-            [*unshare, "bash", str(BOOT), "--system", *(legacy if _V1 else [])],
-            preexec_fn=self._join_cgroups,
+            ["bash", "-ec", join, "join", *unshare, "bash", str(BOOT), "--system", *legacy],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -93,10 +96,6 @@ class Host:
         except BootFailed:
             self.cut()
             raise
-
-    def _join_cgroups(self) -> None:
-        for cgroup in self._cgroups:
-            (cgroup / "cgroup.procs").write_text("0")
 
     def _systemd(self, end: float) -> int:
         assert self._process is not None
@@ -135,10 +134,8 @@ class Host:
         # unshare doesn't end by SIGTERM; with its process 1, all others of the namespace end.
         for pid in (self.pid, self._process.pid):
             if pid is not None:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
         self._wait(SECONDS)
 
     def _wait(self, seconds: float) -> None:
@@ -192,10 +189,8 @@ def remove_cgroups(tops: list[Path]) -> None:
     for _ in range(100):
         for top in tops:
             for folder, _names, _files in os.walk(top, topdown=False):
-                try:
+                with suppress(OSError):
                     Path(folder).rmdir()
-                except OSError:
-                    pass
         if not any(top.exists() for top in tops):
             return
         time.sleep(0.05)

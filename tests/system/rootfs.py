@@ -52,10 +52,10 @@ def root() -> Path:
         raise RootUnavailable(f"a Debian {SUITE} can't be made without {', '.join(missing)}")
     place = _cache() / f"root-{_key(SUITE, PACKAGES, *_dependencies())}"
     if not place.exists():
-        with new(place) as new:
+        with new(place) as made:
             _say(f"makes a Debian {SUITE} for the hosts, once, in {place}")
-            _debian(new)
-            _packages(new)
+            _debian(made)
+            _packages(made)
     return place
 
 
@@ -91,7 +91,7 @@ def layer(base: Path, place: Path) -> None:
     shutil.rmtree(wheels)
 
 
-def _debian(new: Path) -> None:
+def _debian(root: Path) -> None:
     mirror = debian.mirror()
     _run(
         "mmdebstrap",
@@ -105,25 +105,25 @@ def _debian(new: Path) -> None:
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         f"--keyring={debian.KEYRING}",
         SUITE,
-        str(new),
+        str(root),
         mirror,
     )
     # Debian's own would run beside the one in the container, and clean up behind itself.
     for unit in ("mariadb.service", "podman.socket", "podman-auto-update.timer"):
-        (new / f"etc/systemd/system/{unit}").unlink(missing_ok=True)
-        (new / f"etc/systemd/system/{unit}").symlink_to("/dev/null")
+        (root / f"etc/systemd/system/{unit}").unlink(missing_ok=True)
+        (root / f"etc/systemd/system/{unit}").symlink_to("/dev/null")
 
 
-def _packages(new: Path) -> None:
+def _packages(root: Path) -> None:
     """Install what the program needs into a virtual environment in the root."""
-    _in(new, "python3", "-m", "venv", VENV)
-    wheels = new / "tmp/wheels"
+    _in(root, "python3", "-m", "venv", VENV)
+    wheels = root / "tmp/wheels"
     # By this machine's pip, which knows where packages come from here.
-    found = next(new.glob(f"{VENV[1:]}/lib/python3.*")).name.removeprefix("python")
+    found = next(root.glob(f"{VENV[1:]}/lib/python3.*")).name.removeprefix("python")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", f"--python-version={found}"]
     _run(*pip, "--only-binary=:all:", f"--dest={wheels}", *_dependencies())
     pip = [f"{VENV}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/tmp/wheels"]
-    _in(new, *pip, *_dependencies())
+    _in(root, *pip, *_dependencies())
     shutil.rmtree(wheels)
 
 
@@ -137,12 +137,12 @@ def _in(root: Path, *command: str) -> None:
 def new(place: Path) -> Iterator[Path]:
     """Give a folder that takes the place when it is whole."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    new = place.with_name(f"{place.name}.{os.getpid()}")
+    made = place.with_name(f"{place.name}.{os.getpid()}")
     try:
-        yield new
-        new.rename(place)
+        yield made
+        made.rename(place)
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _dependencies() -> list[str]:

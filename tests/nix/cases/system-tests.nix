@@ -24,6 +24,8 @@
     };
     # Three times a minute: what a timer starts needn't be waited for.
     analysis.onCalendar = "*:*:0/20";
+    # The chain of a test that begins at any hour.
+    settings.UTXORACLE_STALL_MINUTES = 1440;
     alerts.urlFile = "/etc/utxoracle/alert-url";
     backup.mempool.enable = true;
   };
