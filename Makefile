@@ -2,10 +2,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-long test-web test-node test-nix check format bench clean
+.PHONY: help run test test-long test-web test-node test-nix test-system system-long appliance appliance-shell check format bench clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 run: $(VENV)/run.stamp ## Store and price a simulated chain, and say what to do next with a real node
 	@$(BIN)/utxoracle demo --no-serve
@@ -35,6 +35,19 @@ test-node: $(VENV)/dev.stamp ## Test with a real bitcoind, which is downloaded i
 
 test-nix: $(VENV)/dev.stamp ## Test the NixOS module, what it makes and its scripts; as root, the scripts for real
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/nix
+
+test-system: $(VENV)/dev.stamp ## Test the whole appliance on hosts with a systemd of their own; as root
+	$(BIN)/python -m pytest tests/system
+
+system-long: $(VENV)/dev.stamp ## The same with twenty power cuts and minutes of load
+	SYSTEM_TEST_LONG=1 $(BIN)/python -m pytest tests/system
+
+PORT ?= 8000
+appliance: $(VENV)/dev.stamp ## Show the whole appliance on a simulated chain, until Ctrl-C; as root; PORT=8000
+	@$(BIN)/python -m tests.system.appliance --port $(PORT)
+
+appliance-shell: $(VENV)/dev.stamp ## Give a shell on it
+	@$(BIN)/python -m tests.system.appliance --shell
 
 check: $(VENV)/dev.stamp ## Check format, lint and types
 	$(BIN)/ruff format --check .

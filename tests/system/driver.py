@@ -1,11 +1,10 @@
 """Runs a scenario: hosts for it, the globals of the NixOS test driver, and an end to all of it.
 
 Everything is in namespaces of the driver's process, so that nothing outlives it, however it ends:
-`python -m tests.system` puts it there.
+see enclosed.py.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -52,24 +51,20 @@ class Driver:
         self._program = folder / "program"
         rootfs.layer(self._base, self._program)
         self._images = rootfs.image_store(self._base)
-        if not self._images.exists():
-            self._make_images()
+        rootfs.make_once(self._images, self._fill)
         self._machines: list[Machine] = []
 
-    def _make_images(self) -> None:
-        with rootfs.new(self._images) as made:
-            made.mkdir()
-            state = self._folder / "builder"
-            host = Host("builder", [self._base], made, state, self._group)
-            host.start()
-            try:
-                shutil.copytree(rootfs.IMAGES, host.path("/images"))
-                store = rootfs.IMAGE_STORE
-                writable = ["mount", "-o", "remount,rw,bind", store]
-                for command in (writable, ["/images/build", "/images", store]):
-                    subprocess.run(host.command(*command), check=True)
-            finally:
-                host.cut()
+    def _fill(self, images: Path) -> None:
+        host = Host("builder", [self._base], images, self._folder / "builder", self._group)
+        host.start()
+        try:
+            shutil.copytree(rootfs.IMAGES, host.path("/images"))
+            store = rootfs.IMAGE_STORE
+            writable = ["mount", "-o", "remount,rw,bind", store]
+            for command in (writable, ["/images/build", "/images", store]):
+                subprocess.run(host.command(*command), check=True)
+        finally:
+            host.cut()
 
     def machine(self, name: str, number: int) -> Machine:
         """Make a host, which is off: with the appliance, unless it is the attacker."""
@@ -115,17 +110,25 @@ class Driver:
         self._switch.close()
 
 
-def main(names: list[str], *, is_long: bool) -> None:
-    """Run scenarios, one after the other, in a folder that is told by the environment."""
-    folder, group = Path(os.environ["SYSTEM_TEST_FOLDER"]), os.environ["SYSTEM_TEST_GROUP"]
-    for name in names:
-        place = folder / name
-        place.mkdir()
-        begin = time.monotonic()
-        driver = Driver(place, group)
-        try:
-            driver.run(name, is_long=is_long)
-        finally:
-            driver.close()
-        shutil.rmtree(place)
-        print(f"{name}: passed in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+def run(name: str, folder: Path, *, is_long: bool) -> None:
+    """Run a scenario; the folder's name distinguishes it from others that run.
+
+    Raises:
+        Exception: It failed.
+    """
+    begin = time.monotonic()
+    with opened(folder / name, folder.name) as driver:
+        driver.run(name, is_long=is_long)
+    print(f"{name}: passed in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def opened(folder: Path, group: str) -> Iterator[Driver]:
+    """Give a driver with a folder that is new, and gone with the driver."""
+    folder.mkdir()
+    driver = Driver(folder, group)
+    try:
+        yield driver
+    finally:
+        driver.close()
+        shutil.rmtree(folder)

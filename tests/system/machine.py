@@ -99,6 +99,10 @@ class Machine:
             )
         return output
 
+    def command(self, *words: str) -> list[str]:
+        """Return a command of this machine that runs another one on the host."""
+        return self._host.command(*words)
+
     def systemctl(self, q: str, user: str | None = None) -> tuple[int, str]:
         """Run systemctl with some arguments."""
         assert user is None, "there are no user managers here"

@@ -117,8 +117,8 @@ class Host:
 
     def command(self, *words: str) -> list[str]:
         """Return a command that runs another one on the host."""
-        entered = ["nsenter", f"--target={self.pid}", *_ENTER]
-        return [*entered, "env", "-i", *(f"{k}={v}" for k, v in _ENVIRONMENT.items()), *words]
+        assert self.pid is not None
+        return command_on(self.pid, *words)
 
     def shut_down(self, seconds: float) -> None:
         """Let it shut down, and return when it is off."""
@@ -184,6 +184,21 @@ class Switch:
         subprocess.run(["nsenter", f"--target={self._inside}", "--net", "ip", *words], check=True)
 
 
+def command_on(pid: int, *words: str) -> list[str]:
+    """Return a command that runs another one on the host whose process 1 is meant."""
+    entered = ["nsenter", f"--target={pid}", *_ENTER]
+    return [*entered, "env", "-i", *(f"{k}={v}" for k, v in _ENVIRONMENT.items()), *words]
+
+
+def running(name: str) -> int | None:
+    """Return process 1 of a host with this name, whoever runs it; None if there is none."""
+    for tree in _trees():
+        for scope in tree.glob(f"{_PREFIX}*-{name}/init.scope/cgroup.procs"):
+            for pid in scope.read_text().split():
+                return int(pid)
+    return None
+
+
 def remove_cgroups(tops: list[Path]) -> None:
     """Remove cgroups and all below them, once their processes are gone."""
     for _ in range(100):
@@ -198,5 +213,8 @@ def remove_cgroups(tops: list[Path]) -> None:
 
 def forgotten_cgroups(group: str) -> list[Path]:
     """Return the cgroups of all hosts of a group that ended without cleaning up."""
-    trees = [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]
-    return [path for tree in trees for path in tree.glob(f"{_PREFIX}{group}-*")]
+    return [path for tree in _trees() for path in tree.glob(f"{_PREFIX}{group}-*")]
+
+
+def _trees() -> list[Path]:
+    return [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir())]

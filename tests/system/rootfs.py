@@ -4,14 +4,14 @@ It is made once, from the mirror that this machine has its Debian from, and kept
 folder under a name that says what it was made of. With it come the images of mempool's containers.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from tests import debian
@@ -50,20 +50,38 @@ def root() -> Path:
     missing = [tool for tool in ("mmdebstrap", "unshare", "losetup") if not shutil.which(tool)]
     if missing:
         raise RootUnavailable(f"a Debian {SUITE} can't be made without {', '.join(missing)}")
-    place = _cache() / f"root-{_key(SUITE, PACKAGES, *_dependencies())}"
-    if not place.exists():
-        with new(place) as made:
-            _say(f"makes a Debian {SUITE} for the hosts, once, in {place}")
-            _debian(made)
-            _packages(made)
+    _run("unshare", "-pmuinC", "--fork", "losetup", "--find")
+    place = cache() / f"root-{_key(SUITE, PACKAGES, *_dependencies())}"
+    make_once(place, _fill)
     return place
+
+
+def cache() -> Path:
+    """Return the folder that all of this is in."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "utxoracle" / "system"
 
 
 def image_store(base: Path) -> Path:
     """Return where the images that are made from a root are, or are to be made."""
     files = sorted(path for path in IMAGES.rglob("*") if path.is_file())
     content = (part for path in files for part in (str(path.relative_to(IMAGES)), path.read_text()))
-    return _cache() / f"images-{_key(base.name, *content)}"
+    return cache() / f"images-{_key(base.name, *content)}"
+
+
+def make_once(place: Path, fill: Callable[[Path], None]) -> None:
+    """Make a folder that is there when it is whole; whoever wants it meanwhile waits."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if place.exists():
+            return
+        made = place.with_suffix(".new")
+        if made.exists():
+            shutil.rmtree(made)
+        made.mkdir()
+        fill(made)
+        made.rename(place)
 
 
 def layer(base: Path, place: Path) -> None:
@@ -89,6 +107,12 @@ def layer(base: Path, place: Path) -> None:
     finally:
         _run("umount", str(merged))
     shutil.rmtree(wheels)
+
+
+def _fill(root: Path) -> None:
+    _say(f"makes a Debian {SUITE} for the hosts, once, in {root.parent}")
+    _debian(root)
+    _packages(root)
 
 
 def _debian(root: Path) -> None:
@@ -133,26 +157,9 @@ def _in(root: Path, *command: str) -> None:
     _run("unshare", "--mount", "--propagation=private", "bash", "-ec", script, str(root), *command)
 
 
-@contextmanager
-def new(place: Path) -> Iterator[Path]:
-    """Give a folder that takes the place when it is whole."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    made = place.with_name(f"{place.name}.{os.getpid()}")
-    try:
-        yield made
-        made.rename(place)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
 def _dependencies() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return list(project["dependencies"])
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "utxoracle" / "system"
 
 
 def _key(*parts: str) -> str:
@@ -166,6 +173,17 @@ def _say(what: str) -> None:
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     if done.returncode != 0:
-        last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise RootUnavailable(f"{command[0]} failed: {' '.join(last) or 'it said nothing'}")
+        raise RootUnavailable(f"{command[0]} failed: {_last(done.stderr)}")
     return done.stdout
+
+
+def _last(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+if __name__ == "__main__":
+    try:
+        root()
+    except RootUnavailable as error:
+        sys.exit(str(error))
