@@ -162,6 +162,14 @@ in
       };
     };
 
+    # The API reads on, and a disk that is gone but can't be unmounted isn't mounted when it is back.
+    systemd.units = lib.mkIf (cfg.storage.device != null && mountPoint != null) {
+      "${utils.escapeSystemdPath mountPoint}.mount" = {
+        overrideStrategy = "asDropin";
+        text = "[Mount]\nLazyUnmount=true\n";
+      };
+    };
+
     # Only by consent; what is on a disk of its own is made by the unit below, or a boot without
     # that disk would make it on this one.
     systemd.tmpfiles.settings.utxoracle = lib.mkIf (mountPoint == null) {

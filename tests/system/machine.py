@@ -16,6 +16,7 @@ from tests.system.namespaces import Host, Switch
 SECONDS = 900
 BOOT_SECONDS = 120
 DROP_WRITES = Path(__file__).with_name("guest") / "drop-writes"
+_BEGIN = time.monotonic()
 IMAGE = "disk.img"
 IMAGE_BYTES = 4 << 30
 
@@ -53,12 +54,13 @@ class Machine:
     def _plug_in(self, label: str) -> None:
         folder = self._host.state / "nvme"
         folder.mkdir(exist_ok=True)
-        image = folder / IMAGE
-        if not image.exists():
-            with image.open("wb") as file:
+        if not any(folder.iterdir()):
+            with (folder / IMAGE).open("wb") as file:
                 file.truncate(IMAGE_BYTES)
-            subprocess.run(["mkfs.ext4", "-q", "-L", label, str(image)], check=True)
-        subprocess.run(["losetup", "--find", str(image)], check=True)
+            subprocess.run(["mkfs.ext4", "-q", "-L", label, str(file.name)], check=True)
+        # One that was pulled out has another name.
+        if (folder / IMAGE).exists():
+            subprocess.run(["losetup", "--find", str(folder / IMAGE)], check=True)
 
     def execute(
         self,
@@ -211,7 +213,7 @@ class Machine:
 
     def log(self, msg: str) -> None:
         """Say something in the log of the test."""
-        print(f"{self.name}: {msg}", file=sys.stderr, flush=True)
+        print(f"{time.monotonic() - _BEGIN:6.1f} {self.name}: {msg}", file=sys.stderr, flush=True)
 
 
 def free_loop_devices(image: Path) -> None:

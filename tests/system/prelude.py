@@ -27,7 +27,10 @@ def order(what: str, **order: int) -> Any:
     """Give the simulated node an order: tip by=2, tip height=1300, fork height=1290 tip=1301."""
     body = shlex.quote(json.dumps(order))
     url = f"{NODE}/simulation/{what}"
-    return json.loads(machine.succeed(f"curl --fail --silent --show-error --data {body} {url}"))
+    done = json.loads(machine.succeed(f"curl --fail --silent --show-error --data {body} {url}"))
+    # A node keeps its chain over a boot.
+    machine.succeed(f"echo {node_tip()} >/var/lib/simulated-node/tip; sync")
+    return done
 
 
 def node_tip() -> int:
@@ -42,9 +45,9 @@ def wait_for_height(height: int, timeout: int = 120) -> None:
 
 
 def wait_for_stack(timeout: int = 120) -> None:
-    """Wait until all containers are healthy."""
+    """Wait until all containers are healthy, also those that have failed before."""
     for name in CONTAINERS:
-        machine.wait_for_unit(f"podman-mempool-{name}.service", timeout=timeout)
+        machine.wait_until_succeeds(f"systemctl is-active podman-mempool-{name}", timeout=timeout)
 
 
 def detach_disk() -> None:
@@ -57,10 +60,19 @@ def attach_disk() -> None:
     machine.succeed("attach-disk")
 
 
+def boot_time() -> str:
+    """Return when the host's systemd began, in seconds since 1970."""
+    manager = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"
+    told = machine.succeed(f"busctl get-property {manager} UserspaceTimestamp")
+    return f"{int(told.split()[1]) / 1e6:.6f}"
+
+
 def journal_of_ours() -> list[dict[str, Any]]:
     """Return the warnings and errors of this boot by our units and containers."""
+    # Where hosts share a kernel, all have one boot id.
     lines = machine.succeed(
-        "journalctl --boot --priority=warning --output=json --unit='utxoracle*' --unit='podman-*'"
+        f"journalctl --since=@{boot_time()} --priority=warning --output=json"
+        " --unit='utxoracle*' --unit='podman-*'"
     ).splitlines()
     return [json.loads(line) for line in lines]
 
@@ -104,9 +116,8 @@ def check_calm(*expected: str, failed: tuple[str, ...] = ()) -> None:
     unknown = [one for one in told if not any(each.search(one) for each in known)]
     assert not unknown, unknown
 
-    # The host's first file of this boot tells when it was.
     written = machine.succeed(
-        "find / -xdev -newer /proc/1/cmdline -not -type d -not -path '/tmp/*'"
+        f"find / -xdev -newermt @{boot_time()} -not -type d -not -path '/tmp/*'"
     ).splitlines()
     strange = [path for path in written if not path.startswith(PLACES)]
     assert not strange, strange

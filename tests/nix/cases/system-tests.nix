@@ -22,8 +22,8 @@
         frontend.image = "localhost/mempool-frontend:test";
       };
     };
-    # Three times a minute: what a timer starts needn't be waited for.
-    analysis.onCalendar = "*:*:0/20";
+    # Six times a minute: what a timer starts needn't be waited for.
+    analysis.onCalendar = "*:*:0/10";
     # The chain of a test that begins at any hour.
     settings.UTXORACLE_STALL_MINUTES = 1440;
     alerts.urlFile = "/etc/utxoracle/alert-url";
