@@ -93,6 +93,16 @@ def attach_disk() -> None:
     machine.succeed("attach-disk")
 
 
+def move_disk(source: Any, target: Any) -> None:
+    """Put the NVMe disk of a host that is off into one that was never on."""
+    # That of a host in namespaces, or of a virtual machine.
+    names = ("nvme/disk.img", "empty0.qcow2")
+    (name,) = [one for one in names if (source.state_dir / one).exists()]
+    place = target.state_dir / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (source.state_dir / name).rename(place)
+
+
 def boot_time() -> str:
     """Return when the host's systemd began, in seconds since 1970."""
     manager = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"

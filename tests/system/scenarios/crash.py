@@ -18,6 +18,8 @@ def is_running(unit: str) -> bool:
 
 start_all()
 wait_for_stack()
+# A run takes a second or two, so that many moments are in one.
+machine.succeed("echo OPTIONS=--delay=0.3 >/etc/simulated-node")
 print(f"the seed of the moments is {seed}")
 
 for number in range(1, CUTS + 1):
@@ -25,15 +27,15 @@ for number in range(1, CUTS + 1):
         # The first one meets a first run, which takes some seconds.
         if number > 1:
             order("tip", by=moments.randint(1, 4))
-        machine.succeed(f"systemctl start --no-block {ANALYZE}")
-        if number % 2 == 0:
-            machine.succeed(f"systemctl start --no-block {BACKUP}")
-        machine.succeed(f"sleep {moments.uniform(0.1, 2.5):.3f}")
+        job, longest = (BACKUP, 0.6) if number % 3 == 0 else (ANALYZE, 2)
+        machine.succeed(f"systemctl start --no-block {job}")
+        machine.succeed(f"sleep {moments.uniform(0.05, longest):.3f}")
         for unit in cut_short:
             cut_short[unit] += is_running(unit)
         machine.crash()
         machine.start()
         # Nobody does anything about it.
+        machine.wait_for_open_port(18443)
         wait_for_height(node_tip())
         wait_for_stack()
         assert get(f"{API}/health")["database"] == "connected"
