@@ -88,7 +88,10 @@ with subtest("files and environments show them to those who need them, and to no
 
 with subtest("neither the journal nor what systemd tells shows them"):
     assert shown_by("journalctl --output=export") == set()
-    assert shown_by("systemctl show 'utxoracle*' 'podman-*'; systemctl cat 'utxoracle*' 'podman-*'") == set()
+    assert (
+        shown_by("systemctl show 'utxoracle*' 'podman-*'; systemctl cat 'utxoracle*' 'podman-*'")
+        == set()
+    )
     assert shown_by("cat /nix/store/*/bin/* /etc/systemd/system/*.service") == set()
 
 with subtest("their files have the modes that are documented"):
