@@ -68,7 +68,7 @@ class Driver:
 
     def machine(self, name: str, number: int) -> Machine:
         """Make a host, which is off: with the appliance, unless it is the attacker."""
-        label = None if name == "attacker" else f"nvme{self._group}{number}"
+        label = None if name == "attacker" else f"nvme{self._group}"
         lower = [self._program, self._base]
         if label is not None:
             configuration = self._folder / f"{name}-configuration"

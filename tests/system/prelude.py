@@ -1,5 +1,6 @@
 # What all scenarios share. Both hosts put it before a scenario: the NixOS test driver, and that of
 # tests/system.
+import csv
 import json
 import re
 import shlex
@@ -50,6 +51,38 @@ def wait_for_stack(timeout: int = 120) -> None:
         machine.wait_until_succeeds(f"systemctl is-active podman-mempool-{name}", timeout=timeout)
 
 
+TWIN = "/tmp/twin"
+
+
+def prices(program: str, what: str) -> list[dict[str, str]]:
+    """Return what is stored, without what depends on the exchange and on when it was asked."""
+    table = machine.succeed(f"{program} export --what {what} --format csv")
+    return [
+        {key: text for key, text in row.items() if "exchange" not in key and key != "diverges"}
+        for row in csv.DictReader(table.splitlines())
+    ]
+
+
+def check_equals_twin() -> None:
+    """Check that the prices are those of a twin: the same program, run once, without trouble."""
+    wait_for_height(node_tip())
+    begin = machine.succeed("systemctl show --property=ExecStart utxoracle-analyze.service")
+    bare = re.findall(r"path=(\S+)", begin)[0]
+    twin = f"env --chdir=/ UTXORACLE_DATA_DIR={TWIN} {bare}"
+    source = f"--network regtest --source bitcoind+{NODE}"
+    machine.succeed(
+        f"rm -rf {TWIN}", f"{twin} init-db --network regtest", f"{twin} analyze {source}"
+    )
+    for what in ("prices", "daily"):
+        meant = prices(twin, what)
+        # A twin that begins later has less of the past.
+        first = meant[0]
+        stored = prices("utxoracle", what)
+        assert first in stored, (what, first)
+        assert stored[stored.index(first) :] == meant, what
+        print(f"{len(meant)} rows of {what} equal the twin's")
+
+
 def detach_disk() -> None:
     """Pull the NVMe disk out, whoever uses it."""
     machine.succeed("detach-disk")
@@ -58,6 +91,16 @@ def detach_disk() -> None:
 def attach_disk() -> None:
     """Plug the NVMe disk in again."""
     machine.succeed("attach-disk")
+
+
+def move_disk(source: Any, target: Any) -> None:
+    """Put the NVMe disk of a host that is off into one that was never on."""
+    # That of a host in namespaces, or of a virtual machine.
+    names = ("nvme/disk.img", "empty0.qcow2")
+    (name,) = [one for one in names if (source.state_dir / one).exists()]
+    place = target.state_dir / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (source.state_dir / name).rename(place)
 
 
 def boot_time() -> str:
