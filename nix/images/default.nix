@@ -3,8 +3,7 @@
 # (tests/system makes the same images without Nix, by `build`.)
 { lib, pkgs }:
 let
-  # As in the image of Debian's that `build` makes; for MariaDB's install script, which wants to know
-  # the machine's name.
+  # MariaDB's install script calls it.
   hostname = pkgs.writeShellScriptBin "hostname" "exec cat /proc/sys/kernel/hostname";
 
   make =
