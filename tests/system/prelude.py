@@ -127,15 +127,20 @@ ORDINARY = (
     r"falling back to libaio",
 )
 
-# Where files may be written on the root disk, by us or by what we run on.
+# Where files may be written on the root disk, by us or by what we run on: Debian or NixOS.
 PLACES = (
     "/etc/containers/networks/",
     "/etc/ld.so.cache",
+    "/etc/machine-id",
+    "/etc/resolv.conf",
     "/etc/secrets/",
     "/etc/utxoracle/alert-url",
+    "/nix/var/",
     "/var/cache/ldconfig/",
     "/var/lib/containers/",
     "/var/lib/dbus/",
+    "/var/lib/dhcpcd/",
+    "/var/lib/nixos/",
     "/var/lib/private/simulated-node/",
     "/var/lib/simulated-node",
     "/var/lib/systemd/",

@@ -89,7 +89,7 @@ with subtest("a disk that is unmounted by hand is missed, and mounted by the nex
 
 with subtest("a disk that vanishes under load takes nothing else with it"):
     asks = f"while true; do curl --silent --max-time 5 --output /dev/null {LATEST} || exit; done"
-    machine.succeed(f"systemd-run --quiet --unit=asks bash -c {shlex.quote(asks)}")
+    machine.succeed(f"systemd-run --quiet --setenv=PATH --unit=asks bash -c {shlex.quote(asks)}")
     order("tip", by=10)
     machine.succeed("systemctl start --no-block utxoracle-analyze.service")
     detach_disk()
