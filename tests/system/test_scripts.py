@@ -75,6 +75,12 @@ def test_the_nixos_driver_would_take_the_script(name, folder):
     assert types(name, script, folder) == ""
 
 
+def test_the_docs_tell_of_each_scenario():
+    page = (ROOT / "docs/system-tests.md").read_text()
+    told = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(told) == driver.scenarios()
+
+
 def test_it_would_not_take_a_mistake(folder):
     script = driver.script("app", is_long=False)
     assert "F821 Undefined name `nowhere`" in lint("app", script + UNDEFINED)
