@@ -72,7 +72,9 @@ def wait_for_all() -> None:
 
 def revision() -> int:
     """Return how often the database has been changed since it was made."""
-    told = machine.succeed(f"curl --fail --silent {API}/metrics | grep ^utxoracle_snapshot_revision")
+    told = machine.succeed(
+        f"curl --fail --silent {API}/metrics | grep ^utxoracle_snapshot_revision"
+    )
     return int(float(told.split()[-1]))
 
 
