@@ -1,5 +1,6 @@
 # What all scenarios share. Both hosts put it before a scenario: the NixOS test driver, and that of
 # tests/system.
+import csv
 import json
 import re
 import shlex
@@ -49,6 +50,15 @@ def wait_for_stack(timeout: int = 120) -> None:
     """Wait until all containers are healthy, also those that have failed before."""
     for name in CONTAINERS:
         machine.wait_until_succeeds(f"systemctl is-active podman-mempool-{name}", timeout=timeout)
+
+
+def prices(program: str, what: str) -> list[dict[str, str]]:
+    """Return what is stored, without what depends on the exchange and on when it was asked."""
+    table = machine.succeed(f"{program} export --what {what} --format csv")
+    return [
+        {key: text for key, text in row.items() if "exchange" not in key and key != "diverges"}
+        for row in csv.DictReader(table.splitlines())
+    ]
 
 
 def run_twin(command: str) -> str:
