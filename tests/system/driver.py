@@ -72,7 +72,7 @@ class Driver:
 
         `others` are cases that it can switch to, by the names that it knows them by.
         """
-        label = None if name == "attacker" else f"nvme{self._group}{number}"
+        label = None if name == "attacker" else f"nvme{self._group}"
         lower = [self._program, self._base]
         if label is not None:
             configuration = self._folder / f"{name}-configuration"

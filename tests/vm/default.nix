@@ -1,4 +1,4 @@
-# The appliance in virtual machines, which want KVM: `nix build .#vmTests.app`, or
+# The scenarios of tests/system in virtual machines, which want KVM: `nix build .#vmTests.app`, or
 # `.#vmTests.app.driverInteractive` to look around in one.
 {
   lib,
@@ -7,14 +7,38 @@
   ...
 }:
 let
-  run =
-    test:
+  scenarios = ../system/scenarios;
+  wanted = lib.importJSON ../system/scenarios.json;
+
+  appliance.imports = [
+    self.nixosModules.default
+    ./machine.nix
+  ];
+  hosts = {
+    machine = appliance;
+    fresh = appliance;
+    attacker = ./attacker.nix;
+  };
+
+  # What tests/system/driver.py makes, too.
+  script =
+    name:
+    lib.concatStringsSep "\n\n" [
+      "is_long = False"
+      (lib.readFile ../system/prelude.py)
+      (lib.readFile (scenarios + "/${name}.py"))
+    ];
+
+  test =
+    name:
     pkgs.testers.runNixOSTest {
-      imports = [ test ];
-      defaults.imports = [ self.nixosModules.default ];
-      globalTimeout = 20 * 60;
+      name = "utxoracle-${name}";
+      nodes = lib.genAttrs wanted.${name}.hosts or [ "machine" ] (host: hosts.${host});
+      testScript = script name;
+      # Images of containers are loaded, and the scenario takes a minute or two.
+      globalTimeout = 30 * 60;
     };
+
+  files = lib.filter (lib.hasSuffix ".py") (lib.attrNames (builtins.readDir scenarios));
 in
-lib.mapAttrs (_: run) {
-  app = ./app.nix;
-}
+lib.genAttrs (map (lib.removeSuffix ".py") files) test
