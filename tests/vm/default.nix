@@ -10,15 +10,25 @@ let
   scenarios = ../system/scenarios;
   wanted = lib.importJSON ../system/scenarios.json;
 
-  appliance.imports = [
-    self.nixosModules.default
-    ./machine.nix
-  ];
-  hosts = {
-    machine = appliance;
-    fresh = appliance;
-    attacker = ./attacker.nix;
-  };
+  hostsOf =
+    name:
+    let
+      appliance = {
+        imports = [
+          self.nixosModules.default
+          ./machine.nix
+        ];
+        # What it can switch to.
+        specialisation = lib.mapAttrs (_: case: {
+          configuration = import (../nix/cases + "/${case}.nix");
+        }) wanted.${name}.configurations or { };
+      };
+    in
+    {
+      machine = appliance;
+      fresh = appliance;
+      attacker = ./attacker.nix;
+    };
 
   # What tests/system/driver.py makes, too.
   script =
@@ -33,7 +43,7 @@ let
     name:
     pkgs.testers.runNixOSTest {
       name = "utxoracle-${name}";
-      nodes = lib.genAttrs wanted.${name}.hosts or [ "machine" ] (host: hosts.${host});
+      nodes = lib.genAttrs wanted.${name}.hosts or [ "machine" ] (host: (hostsOf name).${host});
       testScript = script name;
       # Images of containers are loaded, and the scenario takes a minute or two.
       globalTimeout = 30 * 60;
