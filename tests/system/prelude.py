@@ -11,6 +11,7 @@ DATA = f"{BASE}/utxoracle/data"
 API = "http://127.0.0.1:8000"
 NODE = "http://127.0.0.1:18443"
 CONTAINERS = ("db", "electrs", "backend", "frontend")
+TWIN = "/var/tmp/twin"
 
 
 def get(url: str) -> Any:
@@ -47,6 +48,41 @@ def wait_for_stack(timeout: int = 120) -> None:
         machine.wait_for_unit(f"podman-mempool-{name}.service", timeout=timeout)
 
 
+def keep_tip() -> None:
+    """Let the node that is started anew show the newest block that it shows now."""
+    machine.succeed(f"echo 'OPTIONS=--tip {node_tip()}' >/etc/simulated-node; sync")
+
+
+def run_twin(command: str) -> str:
+    """Run the program apart from the appliance: as nobody, in a folder of its own."""
+    unit = machine.succeed("systemctl cat utxoracle-backup.service")
+    program = re.findall(r"^ExecStart=(\S+)", unit, re.MULTILINE)[0]
+    settings = (
+        f"UTXORACLE_DATA_DIR={TWIN} UTXORACLE_NETWORK=regtest "
+        f"UTXORACLE_SOURCE=bitcoind+{NODE} UTXORACLE_EXCHANGE_URL={NODE}"
+    )
+    nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups --reset-env"
+    return machine.succeed(f"{nobody} env {settings} {program} {command}")
+
+
+def begin_twin() -> None:
+    """Let the twin begin at the block with which the appliance began: before others come."""
+    machine.succeed(f"install -d -m 700 -o nobody {TWIN}")
+    run_twin("init-db")
+    run_twin("analyze --max-blocks 1")
+
+
+def check_equals_twin() -> None:
+    """Check that what is stored is what one has stored to whom nothing ever happened."""
+    run_twin("analyze")
+    for what in ("prices", "daily"):
+        ours = machine.succeed(f"utxoracle export --what {what}").splitlines()
+        others = run_twin(f"export --what {what}").splitlines()
+        assert len(others) > 1, others
+        different = sorted(set(ours) ^ set(others))
+        assert ours == others, (len(ours), len(others), different[:6])
+
+
 def detach_disk() -> None:
     """Pull the NVMe disk out, whoever uses it."""
     machine.succeed("detach-disk")
@@ -77,6 +113,7 @@ PLACES = (
     "/etc/containers/networks/",
     "/etc/ld.so.cache",
     "/etc/secrets/",
+    "/etc/simulated-node",
     "/etc/utxoracle/alert-url",
     "/var/cache/ldconfig/",
     "/var/lib/containers/",
@@ -86,6 +123,7 @@ PLACES = (
     "/var/lib/systemd/",
     "/var/lib/utxoracle/",
     "/var/log/",
+    f"{TWIN}/",
 )
 
 
