@@ -95,8 +95,11 @@ def attach_disk() -> None:
 
 def journal_of_ours() -> list[dict[str, Any]]:
     """Return the warnings and errors of this boot by our units and containers."""
+    # Hosts that share a kernel have the same boot all the time.
+    begin = "systemctl show --value --timestamp=us --property=UserspaceTimestamp"
     lines = machine.succeed(
-        "journalctl --boot --priority=warning --output=json --unit='utxoracle*' --unit='podman-*'"
+        f"journalctl --boot --since=\"$({begin})\" --priority=warning --output=json "
+        "--unit='utxoracle*' --unit='podman-*'"
     ).splitlines()
     return [json.loads(line) for line in lines]
 
