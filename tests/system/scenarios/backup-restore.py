@@ -91,8 +91,10 @@ with subtest("each night has its backup, and goes when it is a month old"):
     if not is_long:
         # Copies will do for the nights before.
         machine.succeed(COPY)
-    for _ in range(NIGHTS):
-        order("tip", by=1)
+    for night in range(NIGHTS):
+        if night < 3:
+            # Not more, or the chain would be ahead of the clock.
+            order("tip", by=1)
         spend_night()
     days = [today()]
     while len(days) < KEPT_DAYS:
