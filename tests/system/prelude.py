@@ -98,7 +98,7 @@ def journal_of_ours() -> list[dict[str, Any]]:
     # Hosts that share a kernel have the same boot all the time.
     begin = "systemctl show --value --timestamp=us --property=UserspaceTimestamp"
     lines = machine.succeed(
-        f"journalctl --boot --since=\"$({begin})\" --priority=warning --output=json "
+        f'journalctl --boot --since="$({begin})" --priority=warning --output=json '
         "--unit='utxoracle*' --unit='podman-*'"
     ).splitlines()
     return [json.loads(line) for line in lines]

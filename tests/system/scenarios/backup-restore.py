@@ -1,5 +1,5 @@
-# A month of backups made by their timer, what is kept of them, a night that was missed, and what the
-# runbook says when something is lost.
+# A month of backups made by their timer, what is kept of them, a night that was missed, and what
+# the runbook says when something is lost.
 BACKUPS = f"{DATA}/backups"
 KEPT_DAYS = 30
 NIGHTS = 33 if is_long else 3
@@ -149,7 +149,7 @@ with subtest("the dump of MariaDB is whole, root's own, and can be put back"):
 
 with subtest("a database that is damaged is restored, and equals one that never was"):
     machine.succeed(
-        f"dd if=/dev/urandom of={DATA}/utxoracle_cache.db bs=4096 count=64 conv=notrunc status=none",
+        f"dd if=/dev/urandom of={DATA}/utxoracle_cache.db bs=4096 count=64 conv=notrunc",
         f"rm {DATA}/utxoracle_snapshot.db",
     )
     machine.fail("systemctl start utxoracle-analyze.service")
