@@ -10,7 +10,7 @@ SEED = random.randrange(1 << 32)
 BOOT_SECONDS = 10
 
 RUN, BACKUP = "utxoracle-analyze.service", "utxoracle-backup.service"
-GOING_ON = "systemctl list-units --plain --no-legend --state=activating 'utxoracle-*.service'"
+GOING_ON = f"systemctl list-units --plain --no-legend --state=activating {RUN} {BACKUP}"
 
 
 def latest_height() -> int:
