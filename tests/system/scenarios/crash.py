@@ -29,7 +29,7 @@ def let_blocks_come() -> None:
 def check_came_back(published: int) -> None:
     """Check that everything works again though nobody does anything."""
     machine.wait_until_succeeds(f"findmnt {DISK}", timeout=120)
-    assert latest_height() >= published
+    assert (height := latest_height()) >= published, (height, published)
     wait_for_height(node_tip())
     wait_for_stack()
     machine.wait_until_fails(f"{GOING_ON} | grep .", timeout=120)
