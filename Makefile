@@ -37,10 +37,10 @@ test-nix: $(VENV)/dev.stamp ## Test the NixOS module, what it makes and its scri
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/nix
 
 test-system: $(VENV)/dev.stamp ## Test the whole appliance on hosts with a systemd of their own; as root
-	$(BIN)/python -m pytest tests/system
+	$(BIN)/python -m pytest -n 2 tests/system
 
 system-long: $(VENV)/dev.stamp ## The same with twenty power cuts and minutes of load
-	SYSTEM_TEST_LONG=1 $(BIN)/python -m pytest tests/system
+	SYSTEM_TEST_LONG=1 $(BIN)/python -m pytest -n 2 tests/system
 
 PORT ?= 8000
 appliance: $(VENV)/dev.stamp ## Show the whole appliance on a simulated chain, until Ctrl-C; as root; PORT=8000

@@ -18,7 +18,11 @@ let
     pkgs.writeText "${name}-evaluates" (
       builtins.unsafeDiscardStringContext machine.config.system.build.toplevel.drvPath
     );
-  inherit (self.legacyPackages.${system}) vmTests;
+  # Those that boot in a minute or two.
+  scenarios = lib.importJSON ../tests/system/scenarios.json;
+  lightVmTests = lib.filterAttrs (
+    name: _: scenarios.${name}.light or false
+  ) self.legacyPackages.${system}.vmTests;
 in
 {
   package = self.packages.${system}.utxoracle;
@@ -34,8 +38,5 @@ in
   {
     example = evaluates "example" self.nixosConfigurations.example;
   }
-  // {
-    # It boots in a minute or two.
-    inherit (vmTests) app;
-  }
+  // lightVmTests
 )

@@ -1,4 +1,4 @@
-# The appliance in a throw-away VM: `nix run .#vm`. Nothing of it is left when it ends.
+# The whole appliance in a throw-away VM: `nix run .#vm`. Nothing of it is left when it ends.
 {
   config,
   lib,
@@ -9,7 +9,8 @@
 let
   utxoracle = lib.getExe config.services.utxoracle.package;
   port = config.services.utxoracle.api.port;
-  node = 18443;
+  node = config.services.utxoracle.bitcoin.rpc.port;
+  password = "/etc/secrets/bitcoin-rpc-password";
   # About five days lie behind the newest block at the start, which is some hours old, since the days
   # of a simulated chain have more blocks or fewer; it goes on for a month.
   simulate = pkgs.writeShellScript "simulated-node" ''
@@ -26,9 +27,20 @@ in
   ];
 
   virtualisation = {
-    # The root disk is memory, and the other one a new file below $TMPDIR at each start.
+    # The root disk is memory, and the others are new files below $TMPDIR at each start.
     diskImage = null;
-    memorySize = 2048;
+    emptyDiskImages = [
+      {
+        size = 8192;
+        driveConfig.deviceExtraOpts.serial = "containers";
+      }
+    ];
+    fileSystems."/var/lib/containers" = {
+      device = "/dev/disk/by-id/virtio-containers";
+      fsType = "ext4";
+      autoFormat = true;
+    };
+    memorySize = 4096;
     cores = 2;
     graphics = false;
     forwardPorts = [
@@ -46,7 +58,11 @@ in
     network = "regtest";
     storage.base = "/mnt/nvme/prod/apps";
     storage.minFreeGiB = 1;
-    mempool.enable = false;
+    bitcoin.rpc.user = "mempool";
+    bitcoin.rpc.passwordFile = password;
+    # It reaches no registry, and there is no chain but the simulated one.
+    mempool.pull = "never";
+    mempool.images = import ../images { inherit lib pkgs; };
     # QEMU forwards to the address of the machine's network card, not to its loopback.
     api.address = "0.0.0.0";
     api.allow = [
@@ -57,11 +73,8 @@ in
     openFirewall = true;
     # A simulated block comes every ten minutes too; the first one needn't be waited for.
     analysis.onCalendar = "minutely";
-    settings = {
-      UTXORACLE_SOURCE = "mempool+http://127.0.0.1:${toString node}";
-      # Simulated blocks are at times further apart, or ahead of the clock.
-      UTXORACLE_STALL_MINUTES = 1440;
-    };
+    # Simulated blocks are at times further apart, or ahead of the clock.
+    settings.UTXORACLE_STALL_MINUTES = 1440;
   };
 
   systemd.services.simulated-node = {
@@ -75,14 +88,25 @@ in
     };
   };
 
+  # The simulated node asks nobody for it.
+  systemd.tmpfiles.settings.utxoracle-vm = {
+    "/etc/secrets".d.mode = "0700";
+    ${password}.f = {
+      mode = "0600";
+      argument = "simulated";
+    };
+  };
+
   networking.hostName = "utxoracle";
   services.getty.autologinUser = "root";
   users.motd = ''
 
-    utxoracle on a simulated chain. The page: http://localhost:8000 (on your machine).
+    utxoracle on a simulated chain, with all of mempool's containers; they take a minute to
+    start, prices another. The page: http://localhost:8000 (on your machine).
 
     Try here:   utxoracle status
                 utxoracle doctor
+                podman ps
                 systemctl list-timers 'utxoracle-*'
                 journalctl -u utxoracle-analyze -f
                 systemctl start utxoracle-backup && utxoracle backups

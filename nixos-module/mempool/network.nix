@@ -78,6 +78,10 @@ in
       script = ''
         set -uo pipefail
 
+        # podman keeps what containers have in their environment, passwords too, where everybody may read.
+        database=$(podman info --format '{{.Store.GraphRoot}}')/db.sql
+        [ ! -e "$database" ] || chmod 600 "$database"
+
         # The label tells what a network was made for: an option may have changed since.
         if podman network exists ${network.name}; then
           made=$(podman network inspect --format '{{index .Labels "utxoracle"}}' ${network.name})

@@ -21,20 +21,40 @@ let
 
   pkgs =
     lib.genAttrs [
+      "bash"
       "bitcoind"
       "coreutils"
+      "curl"
+      "e2fsprogs"
       "findutils"
       "gnugrep"
       "gnused"
       "gzip"
+      "iproute2"
+      "mariadb_1011"
       "openssl"
       "podman"
+      "python3"
       "systemd"
       "util-linux"
     ] fake
     // {
       stdenv.hostPlatform.isx86_64 = isX86;
-      dockerTools.pullImage = { imageName, ... }: fake "image";
+      dockerTools = {
+        pullImage = { imageName, ... }: fake "image";
+        buildLayeredImage =
+          { name, tag, ... }@args: builtins.deepSeq (seen args) (fake "${baseNameOf name}.tar");
+        binSh = fake "bin-sh";
+        usrBinEnv = fake "usr-bin-env";
+      };
+      runCommand =
+        name: attrs: script:
+        builtins.deepSeq [
+          (seen attrs)
+          script
+        ] (fake name);
+      writeShellScript = name: text: builtins.seq text (fake name);
+      writeShellScriptBin = name: text: builtins.seq text (fake name);
       writeTextFile = { name, text, ... }@args: fake name // args;
       writeShellApplication = { name, text, ... }@args: fake name // args;
     };
@@ -78,11 +98,15 @@ let
 
   rendered = {
     inherit (config.rendered) units scripts links;
+    # Of machines of the flake.
+    vm = config.rendered.vm or null;
     inherit (config) warnings;
     etc = lib.mapAttrs (_: one: one.source.text) config.environment.etc;
     checks = lib.mapAttrs (_: one: one.source.checkPhase) config.environment.etc;
     commands = lib.listToAttrs (
-      map (one: lib.nameValuePair one.name one.text) config.environment.systemPackages
+      map (one: lib.nameValuePair one.name one.text) (
+        lib.filter (one: one ? text) config.environment.systemPackages
+      )
     );
     # Nodes of nixpkgs' module.
     bitcoin = lib.mapAttrs (_: one: one.extraConfig) (

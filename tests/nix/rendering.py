@@ -39,10 +39,11 @@ def _machine(rendered: dict[str, Any]) -> Iterator[str]:
         yield from (f"{name} tcp {port}" for port in opened["allowedTCPPorts"])
         yield from (f"{name} udp {port}" for port in opened["allowedUDPPorts"])
     yield "\n# rules of its own"
-    for kind in ("extraCommands", "extraStopCommands"):
-        yield from rendered["firewall"][kind].splitlines()
+    yield from rendered["firewall"]["extraCommands"].splitlines()
     for name, table in rendered["firewall"]["tables"].items():
         yield from (f"table {table['family']} {name}", *table["content"].splitlines())
+    yield "\n# rules that end with it"
+    yield from rendered["firewall"]["extraStopCommands"].splitlines()
     yield "\n# ports of containers: container, address:port of the machine:port inside"
     for name, ports in rendered["published"].items():
         yield from (f"{name} {port}" for port in ports)

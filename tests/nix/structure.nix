@@ -74,8 +74,11 @@ in
     package = module.services.utxoracle.package.content.name;
     priority = module.services.utxoracle.package.priority;
   };
-  vmScripts = builtins.mapAttrs (
-    _: one: (import (builtins.head one.test.imports)).testScript
-  ) self.legacyPackages.${system}.vmTests;
+  vmTests = builtins.mapAttrs (_: one: {
+    inherit (one) name;
+    inherit (one.test) testScript;
+    hosts = builtins.attrNames one.test.nodes;
+    driver = one.driverInteractive.name;
+  }) self.legacyPackages.${system}.vmTests;
   hosts = builtins.attrNames hosts.nixosConfigurations;
 }

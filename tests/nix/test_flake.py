@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system import driver
 from utxoracle import __version__
 from utxoracle.cli.program import COMMANDS
 
@@ -95,8 +96,9 @@ def test_the_flake_has_every_output_on_every_system(flake):
 def test_the_light_vm_tests_are_checks_where_a_machine_may_have_kvm(flake):
     checks, vm_tests = flake["perSystem"]["checks"], flake["perSystem"]["vmTests"]
     everywhere = {"format", "options-doc", "package", "vm"}
-    light = {"app"}
-    assert light <= set(vm_tests["x86_64-linux"])
+    light = {name for name in driver.scenarios() if driver.SCENARIOS.get(name, {}).get("light")}
+    assert {"app", "storage-guard"} <= light
+    assert {*vm_tests["x86_64-linux"]} == {*vm_tests["aarch64-linux"]} == {*driver.scenarios()}
     assert set(checks["x86_64-linux"]) == everywhere | {"example"} | light
     assert set(checks["aarch64-linux"]) == everywhere
 
@@ -124,10 +126,12 @@ def test_every_package_check_and_shell_evaluates(flake):
 
 
 @needs_nix
-def test_the_script_of_every_vm_test_is_python(flake):
-    assert flake["vmScripts"]
-    for name, script in flake["vmScripts"].items():
-        compile(script, f"{name} of tests/vm", "exec")
+def test_every_vm_test_runs_a_scenario_on_the_hosts_that_it_wants(flake):
+    for name, test in flake["vmTests"].items():
+        assert test["name"] == f"vm-test-run-utxoracle-{name}"
+        assert test["driver"]
+        assert test["testScript"] == driver.script(name, is_long=False)
+        assert test["hosts"] == sorted(driver.SCENARIOS.get(name, {}).get("hosts", ["machine"]))
 
 
 @needs_nix

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.system import rootfs
-from tests.system.installed import Layer
+from tests.system.installed import CONFIGURATIONS, Layer
 from tests.system.machine import Machine
 from tests.system.namespaces import Host, Switch
 
 HERE = Path(__file__).parent
 CASE = "system-tests"
 SCENARIOS: dict[str, dict[str, Any]] = json.loads((HERE / "scenarios.json").read_text())
-"""What scenarios want that don't want one host alone; `attacker` is one without the appliance."""
+"""What scenarios want that don't want one host alone; `attacker` is one without the appliance,
+`configurations` are cases that a host can switch to."""
 
 
 def scenarios() -> list[str]:
@@ -66,13 +67,18 @@ class Driver:
         finally:
             host.cut()
 
-    def machine(self, name: str, number: int) -> Machine:
-        """Make a host, which is off: with the appliance, unless it is the attacker."""
-        label = None if name == "attacker" else f"nvme{self._group}{number}"
+    def machine(self, name: str, number: int, others: dict[str, str] | None = None) -> Machine:
+        """Make a host, which is off: with the appliance, unless it is the attacker.
+
+        `others` are cases that it can switch to, by the names that it knows them by.
+        """
+        label = None if name == "attacker" else f"nvme{self._group}"
         lower = [self._program, self._base]
         if label is not None:
             configuration = self._folder / f"{name}-configuration"
             Layer(self._base, configuration, label).install(CASE)
+            for other, case in {"system": CASE, **others}.items() if others else ():
+                Layer(self._base, configuration / CONFIGURATIONS / other, label).install(case)
             lower.insert(0, configuration)
         host = Host(name, lower, self._images, self._folder / name, self._group)
         made = Machine(host, self._switch, f"192.168.1.{number}", label)
@@ -85,8 +91,11 @@ class Driver:
         Raises:
             Exception: It failed.
         """
-        names = SCENARIOS.get(name, {}).get("hosts", ["machine"])
-        machines = [self.machine(each, number) for number, each in enumerate(sorted(names), 1)]
+        wanted = SCENARIOS.get(name, {})
+        names, others = wanted.get("hosts", ["machine"]), wanted.get("configurations")
+        machines = [
+            self.machine(each, number, others) for number, each in enumerate(sorted(names), 1)
+        ]
 
         def start_all() -> None:
             for machine in machines:

@@ -10,6 +10,9 @@ from tests.system.rootfs import IMAGE_STORE, VENV
 GUEST = Path(__file__).with_name("guest")
 STORE = "/nix/store"
 UNITS = "etc/systemd/system"
+CONFIGURATIONS = "usr/lib/configurations"
+"""Where a host finds those that it can switch to."""
+
 LABEL = "nvme"
 """Of the disk's file system, in the configuration. All hosts of this machine see each other's
 disks, so each host's has a label of its own instead."""
@@ -42,6 +45,8 @@ class Layer:
                 self._write(f"{STORE}/unit-script-{name}/bin/{name}", text, 0o755)
             elif kind == "etc":
                 self._write(f"etc/{name}", text)
+                # There it is named by what is to be restarted when it changes.
+                self._write(f"{STORE}/{Path(name).name}", text)
             elif kind == "bin":
                 self._write(
                     f"usr/local/bin/{name}", f"#!/bin/bash\nset -euo pipefail\n{text}", 0o755
@@ -118,7 +123,7 @@ class Layer:
 
     def _store(self) -> None:
         """Put programs where the store has them."""
-        own = {f"unit-script-{path.name}" for path in self._folder.glob("nix/store/*/bin/*")}
+        own = {path.name for path in self._folder.glob("nix/store/*")}
         for name in sorted(self._stored - own):
             if name == "utxoracle":
                 self._link(f"{STORE}/{name}/bin", f"{VENV}/bin")

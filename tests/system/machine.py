@@ -37,6 +37,8 @@ class Machine:
 
     def __init__(self, host: Host, switch: Switch, address: str, label: str | None) -> None:
         self.name = host.name
+        self.state_dir = host.state
+        """Where its disk's image is, among others."""
         self._host, self._switch, self._address = host, switch, address
         self._label = label
 
@@ -136,7 +138,7 @@ class Machine:
     ) -> None:
         """Wait until something listens."""
         self.log(f"waits for port {port} of {addr}")
-        command = f"nc -z {addr} {port}"
+        command = f"nc -z {addr} {port} 2>/dev/null"
         self._retry(lambda: self.execute(command)[0] == 0, timeout, f"port {port} of {addr}")
 
     def wait_until_succeeds(self, command: str, timeout: int = SECONDS) -> str:

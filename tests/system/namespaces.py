@@ -167,6 +167,8 @@ class Switch:
     def plug(self, host: Host, address: str) -> None:
         """Give a host that is on a network card eth1, connected to this switch."""
         link = ["link", "add", f"to-{host.name}", "type", "veth", "peer", "name", "eth1"]
+        # The kernel takes its time to clear up behind a host that is off.
+        self._ip("link", "del", f"to-{host.name}", is_there=False)
         self._ip(*link, "netns", str(host.pid))
         self._ip("link", "set", f"to-{host.name}", "master", "br0", "up")
         script = f"ip address add {address}/24 dev eth1; ip link set eth1 up"
@@ -181,8 +183,12 @@ class Switch:
         self._process.kill()
         self._process.wait()
 
-    def _ip(self, *words: str) -> None:
-        subprocess.run(["nsenter", f"--target={self._inside}", "--net", "ip", *words], check=True)
+    def _ip(self, *words: str, is_there: bool = True) -> None:
+        subprocess.run(
+            ["nsenter", f"--target={self._inside}", "--net", "ip", *words],
+            check=is_there,
+            stderr=None if is_there else subprocess.DEVNULL,
+        )
 
 
 def command_on(pid: int, *words: str) -> list[str]:

@@ -11,6 +11,7 @@ BASE = f"{DISK}/prod/apps"
 DATA = f"{BASE}/utxoracle/data"
 API = "http://127.0.0.1:8000"
 NODE = "http://127.0.0.1:18443"
+TWIN = "/var/tmp/twin"
 CONTAINERS = ("db", "electrs", "backend", "frontend")
 
 
@@ -51,9 +52,6 @@ def wait_for_stack(timeout: int = 120) -> None:
         machine.wait_until_succeeds(f"systemctl is-active podman-mempool-{name}", timeout=timeout)
 
 
-TWIN = "/tmp/twin"
-
-
 def prices(program: str, what: str) -> list[dict[str, str]]:
     """Return what is stored, without what depends on the exchange and on when it was asked."""
     table = machine.succeed(f"{program} export --what {what} --format csv")
@@ -63,24 +61,34 @@ def prices(program: str, what: str) -> list[dict[str, str]]:
     ]
 
 
-def check_equals_twin() -> None:
-    """Check that the prices are those of a twin: the same program, run once, without trouble."""
-    wait_for_height(node_tip())
-    begin = machine.succeed("systemctl show --property=ExecStart utxoracle-analyze.service")
-    bare = re.findall(r"path=(\S+)", begin)[0]
-    twin = f"env --chdir=/ UTXORACLE_DATA_DIR={TWIN} {bare}"
-    source = f"--network regtest --source bitcoind+{NODE}"
-    machine.succeed(
-        f"rm -rf {TWIN}", f"{twin} init-db --network regtest", f"{twin} analyze {source}"
+def run_twin(command: str) -> str:
+    """Run the program apart from the appliance: as nobody, in a folder of its own."""
+    unit = machine.succeed("systemctl cat utxoracle-backup.service")
+    program = re.findall(r"^ExecStart=(\S+)", unit, re.MULTILINE)[0]
+    settings = (
+        f"UTXORACLE_DATA_DIR={TWIN} UTXORACLE_NETWORK=regtest "
+        f"UTXORACLE_SOURCE=bitcoind+{NODE} UTXORACLE_EXCHANGE_URL={NODE}"
     )
+    nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups --reset-env"
+    return machine.succeed(f"{nobody} env {settings} {program} {command}")
+
+
+def begin_twin() -> None:
+    """Let the twin begin at the block with which the appliance began: before others come."""
+    machine.succeed(f"install -d -m 700 -o nobody {TWIN}")
+    run_twin("init-db")
+    run_twin("analyze --max-blocks 1")
+
+
+def check_equals_twin() -> None:
+    """Check that what is stored is what one has stored to whom nothing ever happened."""
+    run_twin("analyze")
     for what in ("prices", "daily"):
-        meant = prices(twin, what)
-        # A twin that begins later has less of the past.
-        first = meant[0]
-        stored = prices("utxoracle", what)
-        assert first in stored, (what, first)
-        assert stored[stored.index(first) :] == meant, what
-        print(f"{len(meant)} rows of {what} equal the twin's")
+        ours = machine.succeed(f"utxoracle export --what {what}").splitlines()
+        others = run_twin(f"export --what {what}").splitlines()
+        assert len(others) > 1, others
+        different = sorted(set(ours) ^ set(others))
+        assert ours == others, (len(ours), len(others), different[:6])
 
 
 def detach_disk() -> None:
@@ -91,6 +99,16 @@ def detach_disk() -> None:
 def attach_disk() -> None:
     """Plug the NVMe disk in again."""
     machine.succeed("attach-disk")
+
+
+def move_disk(source: Any, target: Any) -> None:
+    """Put the NVMe disk of a host that is off into one that was never on."""
+    # That of a host in namespaces, or of a virtual machine.
+    names = ("nvme/disk.img", "empty0.qcow2")
+    (name,) = [one for one in names if (source.state_dir / one).exists()]
+    place = target.state_dir / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (source.state_dir / name).rename(place)
 
 
 def boot_time() -> str:
@@ -117,20 +135,27 @@ ORDINARY = (
     r"falling back to libaio",
 )
 
-# Where files may be written on the root disk, by us or by what we run on.
+# Where files may be written on the root disk, by us or by what we run on: Debian or NixOS.
 PLACES = (
     "/etc/containers/networks/",
     "/etc/ld.so.cache",
+    "/etc/machine-id",
+    "/etc/resolv.conf",
     "/etc/secrets/",
+    "/etc/simulated-node",
     "/etc/utxoracle/alert-url",
+    "/nix/var/",
     "/var/cache/ldconfig/",
     "/var/lib/containers/",
     "/var/lib/dbus/",
+    "/var/lib/dhcpcd/",
+    "/var/lib/nixos/",
     "/var/lib/private/simulated-node/",
     "/var/lib/simulated-node",
     "/var/lib/systemd/",
     "/var/lib/utxoracle/",
     "/var/log/",
+    f"{TWIN}/",
 )
 
 

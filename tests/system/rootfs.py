@@ -17,7 +17,7 @@ from pathlib import Path
 from tests import debian
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES = Path(__file__).with_name("images")
+IMAGES = ROOT / "nix" / "images"
 
 # systemd 258 and later know nothing of cgroups v1, by whose controllers limits are enforced where
 # the machine has them.

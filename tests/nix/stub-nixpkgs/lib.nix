@@ -5,8 +5,10 @@ let
     all
     attrNames
     concatMap
+    concatStringsSep
     elem
     filter
+    fromJSON
     fromTOML
     head
     isAttrs
@@ -30,6 +32,16 @@ let
   getAttrs = names: set: genAttrs names (name: set.${name});
   optionalAttrs = condition: set: if condition then set else { };
   intersectLists = left: filter (one: elem one left);
+  filterAttrs = isKept: set: getAttrs (filter (name: isKept name set.${name}) (attrNames set)) set;
+  hasSuffix =
+    suffix: text:
+    let
+      length = stringLength text - stringLength suffix;
+    in
+    length >= 0 && substring length (-1) text == suffix;
+  removeSuffix =
+    suffix: text:
+    if hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
   removePrefix =
     prefix: text:
     let
@@ -102,11 +114,15 @@ in
 {
   inherit
     attrNames
+    concatStringsSep
     evalModules
     fileset
+    filter
+    filterAttrs
     genAttrs
     getAttrs
     getExe
+    hasSuffix
     head
     intersectLists
     mapAttrs
@@ -116,7 +132,9 @@ in
     readFile
     readModule
     removePrefix
+    removeSuffix
     ;
+  importJSON = file: fromJSON (readFile file);
   importTOML = file: fromTOML (readFile file);
   licenses.mit.spdxId = "MIT";
   platforms.linux = [

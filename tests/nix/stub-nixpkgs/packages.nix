@@ -67,7 +67,13 @@ let
       wanted = builtins.functionArgs function;
     in
     function (builtins.intersectAttrs wanted pkgs // arguments);
-  runNixOSTest = test: builtins.seq (lib.readModule test) (fake "vm-test" { inherit test; });
+  runNixOSTest =
+    test:
+    assert builtins.all lib.readModule (builtins.attrValues test.nodes);
+    fake "vm-test-run-${test.name}" {
+      inherit test;
+      driverInteractive = fake "nixos-test-driver-${test.name}" { };
+    };
 
   pkgs = programs // {
     inherit

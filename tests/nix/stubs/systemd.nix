@@ -312,13 +312,20 @@ in
         types.attrsOf (
           types.attrsOf (
             types.submodule {
-              options = lib.genAttrs [ "mode" "user" "group" "age" ] (
-                _:
-                mkOption {
-                  type = types.str;
-                  default = "-";
-                }
-              );
+              options =
+                lib.genAttrs [ "mode" "user" "group" "age" ] (
+                  _:
+                  mkOption {
+                    type = types.str;
+                    default = "-";
+                  }
+                )
+                // {
+                  argument = mkOption {
+                    type = types.str;
+                    default = "";
+                  };
+                };
             }
           )
         )
