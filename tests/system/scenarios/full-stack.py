@@ -41,6 +41,7 @@ machine.succeed(
 )
 for name in ORDER:
     machine.wait_until_succeeds(f"systemctl is-active podman-mempool-{name}", timeout=120)
+begin_twin()
 
 with subtest("each container starts when the one before it is healthy"):
     for before, after in (("db", "backend"), ("backend", "frontend")):
