@@ -136,6 +136,7 @@ class Host:
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        thaw_cgroups(self._cgroups)
         self._wait(SECONDS)
 
     def _wait(self, seconds: float) -> None:
@@ -205,8 +206,18 @@ def running(name: str) -> int | None:
     return None
 
 
+def thaw_cgroups(tops: list[Path]) -> None:
+    """Let killed processes end that are frozen, as those of a paused container: v1's don't."""
+    for top in tops:
+        for folder, _names, files in os.walk(top):
+            if "freezer.state" in files:
+                with suppress(OSError):
+                    Path(folder, "freezer.state").write_text("THAWED")
+
+
 def remove_cgroups(tops: list[Path]) -> None:
     """Remove cgroups and all below them, once their processes are gone."""
+    thaw_cgroups(tops)
     for _ in range(100):
         for top in tops:
             for folder, _names, _files in os.walk(top, topdown=False):

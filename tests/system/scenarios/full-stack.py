@@ -41,6 +41,7 @@ machine.succeed(
 )
 for name in ORDER:
     machine.wait_until_succeeds(f"systemctl is-active podman-mempool-{name}", timeout=120)
+begin_twin()
 
 with subtest("each container starts when the one before it is healthy"):
     for before, after in (("db", "backend"), ("backend", "frontend")):
@@ -111,7 +112,7 @@ with subtest("a back end that is restarted in mid-run costs no block"):
     machine.succeed("echo OPTIONS=--delay=0.5 >/etc/simulated-node")
     machine.succeed("systemctl restart simulated-node.service")
     machine.wait_for_open_port(18443)
-    order("tip", by=20)
+    order("tip", by=12)
     machine.succeed("systemctl start --no-block utxoracle-analyze.service")
     show = "systemctl show --value utxoracle-analyze.service"
     main = f"/proc/$({show} --property=MainPID)/cmdline"
@@ -127,7 +128,8 @@ with subtest("a back end that is restarted in mid-run costs no block"):
     machine.succeed("rm /etc/simulated-node", "systemctl restart simulated-node.service")
     machine.wait_for_open_port(18443)
     machine.succeed("systemctl start utxoracle-analyze.timer")
-    assert node_tip() == stored + 20
+    # Unless the run itself ended well, the next one does.
+    wait_for_height(stored + 12)
     check_equals_twin()
 
 with subtest("all of it went on without electrs"):

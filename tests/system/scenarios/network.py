@@ -24,6 +24,7 @@ def alerts(state: str) -> dict[str, Any]:
 start_all()
 wait_for_stack()
 wait_for_height(node_tip())
+begin_twin()
 # Neither a run nor an alert comes in between.
 machine.succeed(f"systemctl stop utxoracle-analyze.timer {ANALYZE} utxoracle-alert.timer")
 stored = get(LATEST)["height"]
