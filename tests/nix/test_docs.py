@@ -177,7 +177,7 @@ def test_users_and_ports_are_those_of_the_module():
     [row[:4] for row in rows("| unit | user | capabilities | network | writes |")],
 )
 def test_units_may_what_the_page_says(names, user, capabilities, network):
-    files = {**kept("local-bitcoind"), **kept("full")}
+    files = {**kept("own-disk"), **kept("local-bitcoind"), **kept("full")}
     owner = ["CHOWN", "DAC_READ_SEARCH", "FOWNER"]
     told = {"none": [""], "the same": owner, ", ".join(owner): owner}
     for name in re.findall(r"`(utxoracle[^`]*|podman[^`]*)`", names):

@@ -23,6 +23,7 @@ SCORES = {
     "utxoracle-rpc-proxy.service": 1.1,
     "utxoracle-secrets.service": 1.5,
     "utxoracle-storage.service": 1.5,
+    "utxoracle-unplugged.service": 1.1,
     "bitcoind-utxoracle.service": 1.5,
     # What runs podman is root and needs nearly all of it; containers are closed from inside.
     "podman-mempool-backend.service": 9.8,

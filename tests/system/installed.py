@@ -137,15 +137,19 @@ class Layer:
 
     def _write(self, path: str, text: str, mode: int = 0o644) -> None:
         self._stored.update(found[1] for found in PLACE.finditer(text))
-        for before in ("by-label/", r"by\x2dlabel-"):
-            text = text.replace(f"{before}{LABEL}", f"{before}{self._label}")
+        text = self._labelled(text)
         place = self._folder / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(placed_text(text, Path(STORE)))
         place.chmod(mode)
 
+    def _labelled(self, text: str) -> str:
+        for before in ("by-label/", r"by\x2dlabel-"):
+            text = text.replace(f"{before}{LABEL}", f"{before}{self._label}")
+        return text
+
     def _link(self, path: str, target: str) -> None:
-        place = self._folder / path.lstrip("/")
+        place = self._folder / self._labelled(path.lstrip("/"))
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
 
