@@ -23,8 +23,11 @@ def place(case: str, folder: Path) -> list[Path]:
             program.write_text("#!/bin/sh\n")
             program.chmod(0o755)
         unit = folder / name
+        unit.parent.mkdir(exist_ok=True)
         unit.write_text(placed)
-        found.append(unit)
+        # What only adds to a unit is found by systemd beside it.
+        if unit.parent == folder:
+            found.append(unit)
     return found
 
 

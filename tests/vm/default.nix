@@ -22,6 +22,8 @@ let
         specialisation = lib.mapAttrs (_: case: {
           configuration = import (../nix/cases + "/${case}.nix");
         }) wanted.${name}.configurations or { };
+        # Machines of tests have nothing to switch with unless it is wanted.
+        system.switch.enable = wanted.${name} ? configurations;
       };
     in
     {

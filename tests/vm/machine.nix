@@ -14,6 +14,7 @@ let
   ofBoth = ../system/guest;
   programs = [
     "drop-writes"
+    "load-api"
     "owner-secrets"
     "simulated-node"
     "webhook"

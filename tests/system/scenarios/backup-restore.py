@@ -148,7 +148,7 @@ with subtest("the dump of MariaDB is whole, root's own, and can be put back"):
 
 with subtest("a database that is damaged is restored, and equals one that never was"):
     machine.succeed(
-        f"dd if=/dev/urandom of={DATA}/utxoracle_cache.db bs=64k count=4 conv=notrunc status=none",
+        f"dd if=/dev/urandom of={DATA}/utxoracle_cache.db bs=4096 count=64 conv=notrunc",
         f"rm {DATA}/utxoracle_snapshot.db",
     )
     machine.fail("systemctl start utxoracle-analyze.service")
