@@ -31,6 +31,8 @@ in
     ProtectKernelTunables = true;
     ProtectProc = "invisible";
     ProtectSystem = "strict";
+    # With ProtectProc and others, systemd leaves this out of what it makes read-only.
+    ReadOnlyPaths = "/run";
     RemoveIPC = true;
     RestrictAddressFamilies = [ "AF_UNIX" ];
     RestrictNamespaces = true;

@@ -57,6 +57,8 @@ class Machine:
         folder = self._host.state / "nvme"
         folder.mkdir(exist_ok=True)
         if not any(folder.iterdir()):
+            # Nobody but root reads a disk.
+            (folder / IMAGE).touch(mode=0o600)
             with (folder / IMAGE).open("wb") as file:
                 file.truncate(IMAGE_BYTES)
             subprocess.run(["mkfs.ext4", "-q", "-L", label, str(file.name)], check=True)

@@ -70,6 +70,9 @@ in
     };
   };
 
+  # A scan of all ports would be as many lines on the console.
+  networking.firewall.logRefusedConnections = false;
+
   environment.systemPackages = [
     world
     pkgs.curl

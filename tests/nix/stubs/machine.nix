@@ -77,6 +77,7 @@ in
     };
     networking.firewall = {
       enable = option types.bool true;
+      logRefusedConnections = option types.bool true;
       allowedTCPPorts = ports;
       extraCommands = option types.lines "";
       extraStopCommands = option types.lines "";

@@ -1,11 +1,5 @@
 # Passwords: known to those who need them and to nobody else, the same after a boot, and on the disk
 # that is moved to another host.
-FILES = {
-    "db": f"{BASE}/mempool/config/secrets/db-password",
-    "db-root": f"{BASE}/mempool/config/secrets/db-root-password",
-    "rpc": "/etc/secrets/bitcoin-rpc-password",
-    "alert": "/etc/utxoracle/alert-url",
-}
 # Who may read what, beside root: MariaDB's user, electrs', and the back end's.
 READERS = {
     "utxoracle": {"rpc", "alert"},
@@ -17,7 +11,25 @@ READERS = {
 }
 # Of the store, what is made for this appliance.
 STORE = "/nix/store/*unit-script* /nix/store/*utxoracle*"
-WHERE = f"/etc /run /var /tmp /srv /home /root {STORE} {DISK}"
+SECRETS, HANDED = f"{BASE}/mempool/config/secrets", "/run/utxoracle-secrets"
+FILES = {
+    "db": f"{SECRETS}/db-password",
+    "db-root": f"{SECRETS}/db-root-password",
+    "rpc": "/etc/secrets/bitcoin-rpc-password",
+    "alert": "/etc/utxoracle/alert-url",
+}
+MODES = {
+    SECRETS: "root 700",
+    f"{SECRETS}/db-password": "root 600",
+    f"{SECRETS}/db-root-password": "root 600",
+    # Whoever knows a name there may try it.
+    HANDED: "root 711",
+    f"{HANDED}/backend.env": "root 600",
+    f"{HANDED}/db.env": "root 600",
+    f"{HANDED}/rpc-password": "utxoracle 600",
+    f"{HANDED}/electrs": "root 711",
+    f"{HANDED}/electrs/.cookie": "utxoracle-electrs 600",
+}
 
 # What is on any command line from now on, until /run/argv/stop is there.
 SAMPLER = """
@@ -57,6 +69,13 @@ def shown_by(command: str, reader: str = "root") -> set[str]:
     return {name for name in FILES if machine.execute(f"{look}/{name} /run/patterns/shown")[0] == 0}
 
 
+def changed_files() -> str:
+    """Return a command that prints what was written or made readable since the boot."""
+    # Passwords are random, so nothing older has them; nobody can set when a file was changed.
+    other = "\\( -path /proc -o -path /sys -o -path /nix/store \\) -prune"
+    return f"find / {other} -o -type f -newerct @{boot_time()} -readable -exec cat {{}} +"
+
+
 machine.start()
 wait_for_stack()
 wait_for_height(node_tip())
@@ -70,8 +89,9 @@ with subtest("they are on no command line, whatever starts and stops"):
     machine.succeed("systemctl restart podman-mempool-db.service")
     wait_for_stack()
     machine.succeed(
-        "systemctl start utxoracle-backup.service",
+        "systemctl start utxoracle-analyze.service utxoracle-backup.service",
         "systemctl start utxoracle-backup-mempool.service utxoracle-alert.service",
+        "podman healthcheck run mempool-db && podman healthcheck run mempool-backend",
         "touch /run/argv/stop",
     )
     machine.wait_until_succeeds("test -s /run/argv/seen")
@@ -79,31 +99,27 @@ with subtest("they are on no command line, whatever starts and stops"):
     assert shown_by("cat /run/argv/seen") == set()
 
 with subtest("files and environments show them to those who need them, and to nobody else"):
-    find = f"find {WHERE} -type f -readable -size -1024k -exec cat {{}} +"
     # Also what a folder that can't be listed may let through.
-    named = machine.succeed(f"find /run/utxoracle-secrets {BASE}/mempool/config -type f").split()
-    assert len(named) >= 6, named
+    named = " ".join([*MODES, *FILES.values()])
     others = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline"
     for reader, meant in READERS.items():
-        shown = shown_by(f"{find}; cat {' '.join([*named, *FILES.values()])}; {others}", reader)
+        shown = shown_by(f"{changed_files()}; cat {named}; {others}", reader)
         assert shown == meant, (reader, shown)
 
 with subtest("neither the journal nor what systemd tells shows them"):
     assert shown_by("journalctl --output=export") == set()
-    assert (
-        shown_by("systemctl show 'utxoracle*' 'podman-*'; systemctl cat 'utxoracle*' 'podman-*'")
-        == set()
-    )
-    assert (
-        shown_by(f"find {STORE} -type f -exec cat {{}} +; cat /etc/systemd/system/*.service")
-        == set()
-    )
+    assert shown_by("systemctl show '*'; systemctl cat 'utxoracle*' 'podman-*'") == set()
+    units = "cat /etc/systemd/system/*.service"
+    assert shown_by(f"find {STORE} -type f -exec cat {{}} +; {units}") == set()
 
-with subtest("their files have the modes that are documented"):
-    modes = "stat --format '%U %a' "
-    assert machine.succeed(modes + f"{BASE}/mempool/config/secrets").strip() == "root 700"
-    for name in ("db", "db-root"):
-        assert machine.succeed(modes + FILES[name]).strip() == "root 600"
+with subtest("what podman tells of containers shows what it must, to root alone"):
+    told = "podman inspect mempool-db mempool-backend mempool-electrs mempool-frontend"
+    assert shown_by(told) == {"db", "db-root", "rpc"}
+    assert shown_by(f"{told}; echo done", "nobody") == set()
+
+with subtest("their files have the owners and modes that are documented"):
+    found = machine.succeed(f"find {SECRETS} {HANDED} -printf '%p %u %m\\n'").splitlines()
+    assert dict(line.split(" ", 1) for line in found) == MODES, found
 
 with subtest("a boot changes none of them"):
     machine.shutdown()
@@ -126,5 +142,8 @@ with subtest("a disk that is moved to another host is at home there"):
     wait_for_height(node_tip())
     machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
     assert machine.succeed("utxoracle export").splitlines()[: len(stored)] == stored
+    keep_patterns()
+    assert shown_by("journalctl --output=export") == set()
+    assert shown_by(changed_files(), "nobody") == set()
 
 check_calm()

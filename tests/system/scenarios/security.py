@@ -34,7 +34,7 @@ json.dump({
     "reads": [path for path in asked["files"] if can(lambda: open(path, "rb").read(1))],
     "reaches": [f"{host}:{port}" for host, port in asked["hosts"] if can(reach, host, port)],
     "sees others": len(others) > 1,
-    "capabilities": int(status["CapEff"], 16),
+    "capabilities": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
     "gains": [what for what, may in (
         ("privileges of a program", status["NoNewPrivs"].strip() != "1"),
         ("mounts", can(call, "mount", b"none", b"/tmp", b"tmpfs", 0, None)),
@@ -43,20 +43,94 @@ json.dump({
     ) if may],
 }, sys.stdout)
 """
+# Prints which TCP ports of some addresses are open. Its frames go to the card that is meant, so
+# that what no route leads to gets them, too.
+SCAN = """
+import json, socket, struct, sys, time
+
+asked = json.loads(sys.argv[1])
+BUFFER, OUTGOING, TCP, SYN, SYN_ACK, OWN = 33, 4, 6, 2, 0x12, 54321
+card = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+card.setsockopt(socket.SOL_SOCKET, BUFFER, 1 << 25)
+card.bind(("eth1", 0x0800))
+card.setblocking(False)
+opened = set()
+
+def total(data):
+    return sum(struct.unpack(f"!{len(data) // 2}H", data))
+
+def checksum(number):
+    while number >> 16:
+        number = (number & 0xffff) + (number >> 16)
+    return ~number & 0xffff
+
+def listen():
+    while True:
+        try:
+            frame, (_, _, kind, *_) = card.recvfrom(64)
+        except BlockingIOError:
+            return
+        packet = frame[14:]
+        begin = packet[0] % 16 * 4
+        port, to = struct.unpack("!HH", packet[begin:begin + 4])
+        if kind != OUTGOING and packet[9] == TCP and to == OWN:
+            if packet[begin + 13] & SYN_ACK == SYN_ACK:
+                opened.add(f"{socket.inet_ntoa(packet[12:16])}:{port}")
+
+def knock(address, ports):
+    ends = socket.inet_aton(asked["source"]) + socket.inet_aton(address)
+    ethernet = bytes.fromhex((asked["to"] + asked["from"]).replace(":", "")) + bytes([8, 0])
+    begin = struct.pack("!BBHHHBB", 0x45, 0, 40, 1, 0, 64, TCP)
+    ip = begin + struct.pack("!H", checksum(total(begin + ends))) + ends
+    rest = struct.pack("!IIBBH", 1, 0, 0x50, SYN, 1024)
+    known = total(ends + rest) + TCP + 20 + OWN
+    for count, port in enumerate(ports):
+        tcp = struct.pack("!HH", OWN, port) + rest
+        tcp += struct.pack("!HH", checksum(known + port), 0)
+        card.send(ethernet + ip + tcp)
+        if count % 64 == 0:
+            listen()
+
+for address in asked["addresses"]:
+    knock(address, range(1, 65536))
+# Where those that listen may have been lost in the crowd.
+for address in asked["addresses"]:
+    knock(address, asked["again"])
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    listen()
+    time.sleep(0.01)
+json.dump(sorted(opened), sys.stdout)
+"""
+
+# Whether an address answers who has a name.
+ASK_NAME = """
+import socket, sys
+
+question = bytes([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + b"\\x0amempool-db" + bytes([0, 0, 1, 0, 1])
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.settimeout(2)
+asked.connect((sys.argv[1], 53))
+asked.send(question)
+asked.recv(512)
+"""
 UTXORACLE, MEMPOOL = f"{BASE}/utxoracle", f"{BASE}/mempool"
-SECRETS = f"{MEMPOOL}/config/secrets"
+SECRETS, HANDED = f"{MEMPOOL}/config/secrets", "/run/utxoracle-secrets"
+STATE = "/var/lib/utxoracle"
 ROOT_DISK = ["/", "/var", "/var/lib", "/var/log", "/var/lib/containers"]
+ROOT_DISK += [STATE, "/run", "/run/lock", HANDED]
 SYSTEM = ["/etc", "/usr", "/home", "/root"]
 ON_DISK = [DISK, BASE, UTXORACLE, DATA, f"{UTXORACLE}/logs", f"{UTXORACLE}/config"]
-ON_DISK += [MEMPOOL, f"{MEMPOOL}/data/mysql", SECRETS]
+ON_DISK += [MEMPOOL, SECRETS]
+ON_DISK += [f"{MEMPOOL}/data/{name}" for name in ("mysql", "electrs", "cache")]
 OF_ROOT = [DISK, BASE, UTXORACLE, f"{UTXORACLE}/config", MEMPOOL, SECRETS]
 
 PRICES = [f"{DATA}/utxoracle_cache.db", f"{DATA}/utxoracle_snapshot.db"]
 # Those of the user of the jobs.
-OWN = ["/run/utxoracle-secrets/rpc-password", "/etc/utxoracle/alert-url", *PRICES]
+OWN = [f"{HANDED}/rpc-password", "/etc/utxoracle/alert-url", *PRICES]
 OF_OTHERS = ["/etc/shadow", "/etc/secrets/bitcoin-rpc-password", f"{MEMPOOL}/data/mysql/ibdata1"]
 OF_OTHERS += [f"{SECRETS}/db-password", f"{SECRETS}/db-root-password"]
-OF_OTHERS += [f"/run/utxoracle-secrets/{name}" for name in ("backend.env", "db.env")]
+OF_OTHERS += [f"{HANDED}/{name}" for name in ("backend.env", "db.env")]
 FILES = OWN + OF_OTHERS
 
 INTERNET = "203.0.113.7"
@@ -95,17 +169,27 @@ def probed(name: str) -> Any:
     return json.loads(machine.succeed(f"cat /run/probe/{name}.json"))
 
 
-def address_of(host: Any) -> str:
-    """Return a host's address on the switch."""
-    told = json.loads(host.succeed("ip -json -4 address show dev eth1"))
-    return str(told[0]["addr_info"][0]["local"])
+def card_of(host: Any) -> tuple[str, str]:
+    """Return the addresses of a host's card on the switch: those of Ethernet and of IP."""
+    told = json.loads(host.succeed("ip -json -4 address show dev eth1"))[0]
+    link = json.loads(host.succeed("ip -json link show dev eth1"))[0]
+    return str(link["address"]), str(told["addr_info"][0]["local"])
+
+
+def open_ports(source: Any, target: Any, addresses: list[str], again: list[int]) -> list[str]:
+    """Return which ports of some addresses, which may be behind the target, the source finds."""
+    (mine, source_address), (theirs, _) = card_of(source), card_of(target)
+    asked = {"from": mine, "source": source_address, "to": theirs, "addresses": addresses}
+    words = shlex.quote(json.dumps({**asked, "again": again}))
+    found: list[str] = json.loads(source.succeed(f"python3 -c {shlex.quote(SCAN)} {words}"))
+    return found
 
 
 start_all()
 wait_for_stack()
 wait_for_height(node_tip())
 machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
-here, there = address_of(machine), address_of(attacker)
+here, there = card_of(machine)[1], card_of(attacker)[1]
 # The world, as far as these two have one.
 attacker.succeed(f"ip address add {INTERNET}/24 dev eth1")
 machine.succeed("ip address add 203.0.113.1/24 dev eth1")
@@ -113,23 +197,46 @@ attacker.succeed("systemd-run --quiet --unit=web python3 -m http.server 8080")
 attacker.wait_for_open_port(8080)
 machine.succeed(f"curl --silent --fail --output /dev/null http://{INTERNET}:8080/")
 
-with subtest("nothing that listens can be reached from another host"):
+told = "{{.Name}} {{.NetworkSettings.Networks.mempool.IPAddress}}"
+containers = dict(
+    machine.succeed(f"podman inspect --format '{told}' mempool-{name}").split()
+    for name in CONTAINERS
+)
+bridge = containers["mempool-db"].rpartition(".")[0]
+
+with subtest("no TCP port can be reached from another host, where the other's is found"):
+    assert open_ports(machine, attacker, [there], []) == [f"{there}:8080"]
     tcp = machine.succeed("ss --no-header --listening --tcp --numeric").splitlines()
-    ports = {line.split()[3].rpartition(":")[2] for line in tcp}
-    assert {"8000", "8999", "18443"} <= ports, tcp
-    inside = machine.succeed(
-        "podman inspect --format '{{range .NetworkSettings.Networks}}"
-        "{{.IPAddress}} {{end}}' mempool-db mempool-backend"
-    ).split()
-    bridge = inside[0].rpartition(".")[0]
+    listening = {int(line.split()[3].rpartition(":")[2]) for line in tcp}
+    assert {8000, 8999, 18443} <= listening, tcp
+    targets = [here, f"{bridge}.1", "127.0.0.1", *containers.values()]
+    again = sorted({*listening, 3306}) * 3
+    assert open_ports(attacker, machine, targets, again) == []
+    # All that could be found.
+    machine.succeed(f"nc -z -w 1 {containers['mempool-db']} 3306")
+    machine.succeed(f"nc -z -w 1 {containers['mempool-backend']} 8999")
+
+with subtest("names of containers are told to containers alone"):
+    ask = f"python3 -c {shlex.quote(ASK_NAME)}"
+    machine.succeed(f"{ask} {bridge}.1")
     # A neighbour may send here what is for the containers.
     attacker.succeed(f"ip route add {bridge}.0/24 via {here}")
-    for host in (here, f"{bridge}.1"):
-        for port in sorted(ports):
-            attacker.fail(f"nc -z -w 1 {host} {port}")
-    for host, port in zip(inside, ("3306", "8999"), strict=True):
-        machine.succeed(f"nc -z -w 1 {host} {port}")
-        attacker.fail(f"nc -z -w 1 {host} {port}")
+    for address in (here, f"{bridge}.1"):
+        attacker.fail(f"{ask} {address}")
+
+with subtest("processes in containers have no privileges, and gain none"):
+    users = {"db": "392", "electrs": "393", "backend": "1000", "frontend": "1000"}
+    for name, user in users.items():
+        pid = machine.succeed(
+            f"podman inspect --format '{{{{.State.Pid}}}}' mempool-{name}"
+        ).strip()
+        lines = machine.succeed(f"cat /proc/{pid}/status").splitlines()
+        status = {key: text.split() for key, _, text in (line.partition(":") for line in lines)}
+        assert status["Uid"] == [user] * 4, (name, status)
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[kind][0], 16) == 0, (name, kind, status)
+        assert status["NoNewPrivs"] == ["1"], (name, status)
+        assert status["Seccomp"] == ["2"], (name, status)
 
 node, neighbour, world = "127.0.0.1:18443", f"{there}:8080", f"{INTERNET}:8080"
 may = {
@@ -137,11 +244,12 @@ may = {
     "api": allowed([], PRICES, []),
     "backup": allowed([DATA], OWN, []),
     "logs": allowed([f"{UTXORACLE}/logs"], OWN, []),
-    "alert": allowed([], OWN, [node, neighbour, world]),
+    "alert": allowed([STATE], OWN, [node, neighbour, world]),
+    "alert@analyze": allowed([STATE], OWN, [node, neighbour, world]),
     "rpc-proxy": allowed([], [], [node, neighbour]),
     "p2p-proxy": allowed([], [], [node, neighbour]),
     "storage": allowed(OF_ROOT, FILES, [], CHOWN_READ_FOWNER),
-    "secrets": allowed([SECRETS], FILES, [], CHOWN_READ_FOWNER),
+    "secrets": allowed([HANDED, SECRETS], FILES, [], CHOWN_READ_FOWNER),
 }
 hosts = [one.split(":") for one in (node, neighbour, world)]
 asked = {"places": ROOT_DISK + SYSTEM + ON_DISK, "files": FILES, "hosts": hosts}
@@ -154,6 +262,14 @@ for name, meant in may.items():
     with subtest(f"utxoracle-{name} can do what it must, and no more"):
         found = probed(name)
         assert found == meant, (found, meant)
+
+with subtest("systemd itself finds no unit more exposed than it has to be"):
+    # From 0 to 100.
+    limits = {"api": 5, "backup": 5, "logs": 5, "analyze": 12, "alert": 11, "alert@analyze": 11}
+    limits |= {"rpc-proxy": 11, "p2p-proxy": 11, "storage": 15, "secrets": 15}
+    assert set(limits) == set(may)
+    for name, limit in limits.items():
+        machine.succeed(f"systemd-analyze security --threshold={limit} utxoracle-{name}.service")
 
 with subtest("what speaks to podman is root, and can't write to the system all the same"):
     found = probed("backup-mempool")
