@@ -141,6 +141,8 @@ with subtest("the backup from before takes their place, as the runbook says"):
     machine.succeed("utxoracle doctor")
 
 check_calm(
+    # Of the proxy, while the node is started anew.
+    r"^Failed to connect to remote host: Connection refused",
     # What the API says of tables that it doesn't know.
     r"utxoracle_snapshot\.db was written by (an older version|a newer utxoracle)",
     r"^utxoracle-analyze\.service: Failed with result 'exit-code'",
