@@ -66,7 +66,8 @@ with subtest(
     wait_for_height(stored + 4)
     stored += 4
     machine.succeed("systemctl stop utxoracle-analyze.timer")
-    machine.wait_until_succeeds(f"systemctl show {ANALYZE} | grep -q ^ActiveState=inactive")
+    state = f"systemctl show --property=ActiveState {ANALYZE}"
+    machine.wait_until_succeeds(f"{state} | grep -q =inactive", timeout=60)
 
 with subtest("the owner is told that it is over"):
     assert not alerts("cleared")
