@@ -43,6 +43,7 @@ in
 
   imports = [
     ./storage.nix
+    ./unplugged.nix
     ./settings.nix
     ./operator.nix
     ./alerts.nix

@@ -2,7 +2,6 @@
 {
   config,
   lib,
-  pkgs,
   utils,
   ...
 }:
@@ -74,9 +73,6 @@ let
 
   # Where the storage unit may write: the disk, or the folder that was made on the root disk.
   root = if mountPoint == null then base else mountPoint;
-
-  deviceUnit = "${utils.escapeSystemdPath cfg.storage.device}.device";
-  mountUnit = "${utils.escapeSystemdPath mountPoint}.mount";
 
   disks = import ./disks.nix { inherit config lib; };
   inherit (disks) isWithin mountPointOf;
@@ -161,46 +157,8 @@ in
           "nofail"
           "x-systemd.device-timeout=30s"
           # Without this, a disk that appears after the time-out stays unmounted.
-          "x-systemd.wanted-by=${deviceUnit}"
+          "x-systemd.wanted-by=${utils.escapeSystemdPath cfg.storage.device}.device"
         ];
-      };
-    };
-
-    # The API reads on, and a disk that is gone but can't be unmounted isn't mounted when it is back.
-    systemd.units = lib.mkIf (cfg.storage.device != null && mountPoint != null) {
-      ${mountUnit} = {
-        overrideStrategy = "asDropin";
-        text = "[Mount]\nLazyUnmount=true\n";
-      };
-    };
-
-    # A disk that is gone is unmounted once all have stopped that use it. What a timer starts
-    # meanwhile takes the place of that, and a dead disk stays mounted for good, also beside the one
-    # that is back. So it is asked for until it is done.
-    systemd.services.utxoracle-unplugged = lib.mkIf (cfg.storage.device != null && mountPoint != null) {
-      description = "Lets go of the disk of utxoracle when it is gone";
-      wantedBy = [ deviceUnit ];
-      bindsTo = [ deviceUnit ];
-      after = [ deviceUnit ];
-      restartIfChanged = false;
-      script = "true";
-      preStop = ''
-        # Not at the end of the machine.
-        [ ! -e ${lib.escapeShellArg cfg.storage.device} ] || exit 0
-        while mountpoint -q ${lib.escapeShellArg mountPoint}; do
-          systemctl stop ${lib.escapeShellArg mountUnit} || sleep 1
-        done
-        # It may be back, and what mounts it may have come too early.
-        [ ! -e ${lib.escapeShellArg cfg.storage.device} ] || systemctl start --no-block ${lib.escapeShellArg mountUnit}
-      '';
-      path = [ pkgs.util-linux ];
-      serviceConfig = hardening.base // {
-        Type = "oneshot";
-        RemainAfterExit = true;
-        # It looks whether the disk is there, and gives orders as root.
-        PrivateDevices = false;
-        PrivateUsers = false;
-        TimeoutStopSec = "30min";
       };
     };
 

@@ -285,24 +285,6 @@ in
       }
     ];
     targets = ofKind [ ];
-    # As they are: whole, or a drop-in.
-    units = mkOption {
-      type = types.attrsOf (
-        types.submodule {
-          options = {
-            overrideStrategy = mkOption {
-              type = types.enum [
-                "asDropinIfExists"
-                "asDropin"
-              ];
-              default = "asDropinIfExists";
-            };
-            text = mkOption { type = types.nullOr types.str; };
-          };
-        }
-      );
-      default = { };
-    };
     package = mkOption {
       type = types.package;
       default = pkgs.systemd;
@@ -337,12 +319,7 @@ in
   # Of the stubs themselves.
   options.rendered = mkOption { type = types.unspecified; };
   config.rendered = {
-    units =
-      lib.mapAttrs (_: unit: unit.text) all
-      // lib.mapAttrs' (name: unit: {
-        name = if unit.overrideStrategy == "asDropin" then "${name}.d/overrides.conf" else name;
-        value = unit.text;
-      }) config.systemd.units;
+    units = lib.mapAttrs (_: unit: unit.text) all;
     scripts = lib.concatMapAttrs (_: one: one.scripts) config.systemd.services;
     links = lib.concatLists (
       lib.mapAttrsToList (
