@@ -17,6 +17,7 @@ LASTING = (
     API_SOCKET,
     "utxoracle-rpc-proxy.socket",
     "utxoracle-p2p-proxy.socket",
+    "utxoracle-unplugged.service",
     "bitcoind-utxoracle.service",
     "podman-mempool-db.service",
     "podman-mempool-electrs.service",
