@@ -22,9 +22,6 @@ from tests.system.namespaces import forgotten_cgroups, remove_cgroups
 FOLDER = "SYSTEM_TEST_FOLDER"
 """Variable that tells the program its folder; the folder's name is its group."""
 
-UNAVAILABLE = 77
-"""Exit status when this machine can't do it, which has been told in a line."""
-
 INTERRUPTED = 128 + signal.SIGINT
 
 # When whoever called it is killed, so is all of it.
@@ -40,8 +37,8 @@ def run(*words: str) -> int:
     try:
         rootfs.root()
     except rootfs.RootUnavailable as error:
-        print(f"skipped: {error}", file=sys.stderr)
-        return UNAVAILABLE
+        print(error, file=sys.stderr)
+        return rootfs.UNAVAILABLE
     # What is started in the background of a script ignores interrupts, and so would the program.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with _folder() as folder:

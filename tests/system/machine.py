@@ -14,8 +14,6 @@ from pathlib import Path
 from tests.system.namespaces import Host, Switch
 
 SECONDS = 900
-BOOT_SECONDS = 120
-DROP_WRITES = Path(__file__).with_name("guest") / "drop-writes"
 _BEGIN = time.monotonic()
 IMAGE = "disk.img"
 IMAGE_BYTES = 4 << 30

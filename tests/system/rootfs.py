@@ -25,12 +25,17 @@ SUITE = "trixie"
 PACKAGES = (
     "systemd systemd-sysv dbus udev libpam-systemd iproute2 procps iputils-ping curl "
     "ca-certificates python3 python3-venv util-linux e2fsprogs kmod nftables iptables "
-    "netcat-openbsd podman crun netavark aardvark-dns conmon catatonit openssl mariadb-server "
-    "strace"
+    "netcat-openbsd podman crun netavark aardvark-dns conmon catatonit openssl mariadb-server"
 )
+TOOLS = ("ip", "losetup", "mkfs.ext4", "mmdebstrap", "nsenter", "setpriv", "unshare")
+"""What this machine needs for them."""
+
 SECONDS = 900
 
 VENV = "/opt/utxoracle"
+UNAVAILABLE = 77
+"""Exit status when this machine can't do it, which has been told in a line."""
+
 IMAGE_STORE = "/usr/lib/images"
 """Where a host finds the containers' images: a store of podman's that it only reads."""
 
@@ -46,10 +51,10 @@ def root() -> Path:
         RootUnavailable: It can't be made here.
     """
     if os.getuid() != 0:
-        raise RootUnavailable("hosts with a systemd of their own want root")
-    missing = [tool for tool in ("mmdebstrap", "unshare", "losetup") if not shutil.which(tool)]
+        raise RootUnavailable("hosts with a systemd of their own want root: use sudo")
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
-        raise RootUnavailable(f"a Debian {SUITE} can't be made without {', '.join(missing)}")
+        raise RootUnavailable(f"hosts want {', '.join(missing)}: install what has them")
     _run("unshare", "-pmuinC", "--fork", "losetup", "--find")
     place = cache() / f"root-{_key(SUITE, PACKAGES, *_dependencies())}"
     make_once(place, _fill)
@@ -186,4 +191,5 @@ if __name__ == "__main__":
     try:
         root()
     except RootUnavailable as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(UNAVAILABLE)

@@ -2,6 +2,7 @@
 once: a minute."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conftest import PRINTED
 from tests.system.driver import scenarios
-from tests.system.enclosed import UNAVAILABLE
+from tests.system.rootfs import UNAVAILABLE
 
 LONG = ["--long"] if os.environ.get("SYSTEM_TEST_LONG") else []
 SECONDS = 1800 if LONG else 400
@@ -18,11 +19,21 @@ SECONDS = 1800 if LONG else 400
 @pytest.mark.parametrize("scenario", scenarios())
 def test_the_scenario_passes(scenario: str, record_property) -> None:
     command = [sys.executable, "-m", "tests.system", *LONG, scenario]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=SECONDS, errors="replace"
+    run = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     )
-    if done.returncode == UNAVAILABLE:
-        pytest.skip(done.stderr.strip())
-    print(done.stdout, done.stderr)
-    assert done.returncode == 0, f"{' '.join(command[1:])} failed: its log is below"
-    record_property(PRINTED, done.stderr.splitlines()[-1])
+    try:
+        told, log = run.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        # So that it cleans up, and its log is told.
+        run.send_signal(signal.SIGINT)
+        told, log = run.communicate()
+    if run.returncode == UNAVAILABLE:
+        pytest.skip(log.strip())
+    print(told, log)
+    assert run.returncode == 0, f"{' '.join(command[1:])} failed: its log is below"
+    record_property(PRINTED, log.splitlines()[-1])

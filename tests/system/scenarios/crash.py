@@ -9,13 +9,13 @@ BLOCKS = 12
 SEED = random.randrange(1 << 32)
 BOOT_SECONDS = 10
 
-RUN, BACKUP = "utxoracle-analyze.service", "utxoracle-backup.service"
-GOING_ON = f"systemctl list-units --plain --no-legend --state=activating {RUN} {BACKUP}"
+BACKUP = "utxoracle-backup.service"
+GOING_ON = f"systemctl list-units --plain --no-legend --state=activating {ANALYZE} {BACKUP}"
 
 
 def latest_height() -> int:
     """Return the height of the newest price that the API tells: at once, or it is an error."""
-    latest = get(f"{API}/api/prices/latest")
+    latest = get(LATEST)
     assert "height" in latest, latest
     return int(latest["height"])
 
@@ -41,7 +41,7 @@ machine.log(f"seed {SEED}")
 with subtest("a run and a backup that nobody disturbs"):
     order("tip", by=BLOCKS)
     begin = time.monotonic()
-    machine.succeed(f"systemctl start {RUN}")
+    machine.succeed(f"systemctl start {ANALYZE}")
     seconds = time.monotonic() - begin
     machine.succeed(f"systemctl start {BACKUP}")
 
@@ -51,10 +51,12 @@ for cut in range(1, CUTS + 1):
     if cut % 2:
         what, moment = "both have begun", random.uniform(0, 0.8 * seconds)
         # One after the other: together, the backup would wait for the run.
-        machine.succeed(f"systemctl start --no-block {BACKUP}", f"systemctl start --no-block {RUN}")
+        machine.succeed(
+            f"systemctl start --no-block {BACKUP}", f"systemctl start --no-block {ANALYZE}"
+        )
     else:
         what, moment = "new prices were told", random.uniform(0, 0.5)
-        machine.succeed(f"systemctl start --no-block {RUN} {BACKUP}")
+        machine.succeed(f"systemctl start --no-block {ANALYZE} {BACKUP}")
         wait_for_height(node_tip())
     with subtest(f"power cut {cut}, {moment:.2f} s after {what}"):
         time.sleep(moment)
@@ -78,7 +80,7 @@ with subtest("cuts fell into runs and backups that were going on"):
 
 with subtest("what is stored equals what was stored without power cuts, and backups are whole"):
     order("tip", by=1)
-    machine.succeed("systemctl start utxoracle-analyze.service")
+    machine.succeed(f"systemctl start {ANALYZE}")
     wait_for_height(node_tip())
     check_equals_twin()
     machine.succeed("systemctl start utxoracle-backup.service", "utxoracle backups")

@@ -2,11 +2,6 @@
 ORDER = ("db", "backend", "frontend")
 
 
-def moment(unit: str, what: str) -> int:
-    """Return when something of a unit was, in microseconds."""
-    return int(machine.succeed(f"systemctl show --value --property={what} {unit}"))
-
-
 def in_container(name: str, script: str) -> str:
     """Run Python in a container, and return what it prints."""
     return machine.succeed(f"podman exec mempool-{name} python3 -c {shlex.quote(script)}").strip()
@@ -18,11 +13,6 @@ def fetched(url: str, seconds: int = 10) -> str:
         f"from urllib.request import urlopen; print(urlopen('{url}', timeout={seconds}).read())"
     )
     return f"podman exec mempool-backend python3 -c {shlex.quote(program)}"
-
-
-def inspected(name: str, what: str) -> str:
-    """Return what podman knows of a container."""
-    return machine.succeed(f"podman inspect --format '{{{{{what}}}}}' mempool-{name}").strip()
 
 
 def user_of(name: str) -> str:
@@ -45,14 +35,14 @@ begin_twin()
 
 with subtest("each container starts when the one before it is healthy"):
     for before, after in (("db", "backend"), ("backend", "frontend")):
-        healthy = moment(f"podman-mempool-{before}", "ActiveEnterTimestampMonotonic")
-        started = moment(f"podman-mempool-{after}", "ExecMainStartTimestampMonotonic")
+        healthy = int(property_of(f"podman-mempool-{before}", "ActiveEnterTimestampMonotonic"))
+        started = int(property_of(f"podman-mempool-{after}", "ExecMainStartTimestampMonotonic"))
         assert healthy <= started, (before, healthy, after, started)
     for name in ("db", "backend"):
         assert inspected(name, ".State.Health.Status") == "healthy", name
 
 with subtest("the back end waits for a database that isn't healthy"):
-    machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
+    pause_analyze()
     machine.succeed("systemctl stop podman-mempool-db.service")
     machine.fail("systemctl is-active podman-mempool-backend")
     # Frozen as soon as it runs, it never becomes healthy.
@@ -96,7 +86,7 @@ with subtest("only loopback is listened on, but for what containers need on thei
     assert status_of("http://127.0.0.1:8999/api/v1/backend-info") == "200"
 
 with subtest("files on the disk are those of the containers' users"):
-    data = f"{BASE}/mempool/data"
+    data = f"{MEMPOOL}/data"
     owners = machine.succeed(f"cd {data}; stat --format '%n %u %a' mysql cache electrs")
     assert owners.split("\n")[:3] == ["mysql 392 700", "cache 1000 700", "electrs 393 700"], owners
     strange = machine.succeed(f"find {data}/mysql -not -uid 392; find {data}/cache -not -uid 1000")
@@ -109,9 +99,7 @@ with subtest("a back end that is restarted in mid-run costs no block"):
     stored = node_tip()
     wait_for_height(stored)
     # So slow that the run is still going on when the back end has gone.
-    machine.succeed("echo OPTIONS=--delay=0.5 >/etc/simulated-node")
-    machine.succeed("systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    set_node("--delay=0.5")
     order("tip", by=12)
     machine.succeed("systemctl start --no-block utxoracle-analyze.service")
     show = "systemctl show --value utxoracle-analyze.service"
@@ -125,8 +113,7 @@ with subtest("a back end that is restarted in mid-run costs no block"):
     machine.wait_until_succeeds(
         f"{show} --property=ActiveState | grep -qE '^(inactive|failed)$'", timeout=120
     )
-    machine.succeed("rm /etc/simulated-node", "systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    set_node("")
     machine.succeed("systemctl start utxoracle-analyze.timer")
     # Unless the run itself ended well, the next one does.
     wait_for_height(stored + 12)

@@ -4,7 +4,6 @@ OLD = "/mnt/nvme/old"
 CRON = "/etc/cron.d/utxoracle"
 ALERT_URL = "/etc/utxoracle/alert-url"
 RPC_PASSWORD = "/etc/secrets/bitcoin-rpc-password"
-SECRETS = f"{BASE}/mempool/config/secrets"
 MIGRATE = f"utxoracle migrate --from {OLD} --to {BASE}"
 
 # Whom images of docker run as, and a user of the machine.
@@ -62,8 +61,7 @@ def write(path: str, text: str) -> None:
 
 def write_database(path: str, days: list[str]) -> None:
     """Write a database of the price job, by the Python that the API has."""
-    unit = machine.succeed("systemctl cat utxoracle-api.service")
-    python = re.findall(r"^ExecStart=(\S+)", unit, re.MULTILINE)[0]
+    python = program_of("utxoracle-api.service")
     text = DATABASE.format(path=path, days={day: ROWS[day] for day in days})
     machine.succeed(f"mkdir -p $(dirname {path}); {python} -c {shlex.quote(text)}")
 
@@ -173,7 +171,7 @@ with subtest("units go on with what was taken over"):
     machine.succeed("utxoracle doctor")
 
 with subtest("a second time changes nothing"):
-    machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
+    pause_analyze()
     places = (OLD, f"{BASE}/mempool/config", f"{DATA}/predecessor")
     before = all_of(*places)
     again = json.loads(machine.succeed(f"{MIGRATE} --apply --json"))

@@ -1,22 +1,11 @@
 # The node: gone, slow, back with another chain. Nobody hangs, whoever asks is told, and what came
 # meanwhile is stored when it can be had.
-ANALYZE = "utxoracle-analyze.service"
-LATEST = f"{API}/api/prices/latest"
 FAILED = f"unit:{ANALYZE}"
-
-
-def run_of_analyze(exit_code: int) -> str:
-    """Run the main job, check how it ends, and return what it said."""
-    since = machine.succeed("date +%s.%N").strip()
-    machine.execute(f"systemctl start {ANALYZE}")
-    show = f"systemctl show --value --property=ExecMainStatus {ANALYZE}"
-    assert machine.succeed(show).strip() == str(exit_code)
-    return machine.succeed(f"journalctl --unit={ANALYZE} --since=@{since} --output=cat")
 
 
 def alerts(state: str) -> dict[str, Any]:
     """Return what the owner was told of conditions that began, or of those that are over."""
-    lines = machine.succeed("cat /run/webhook/alerts 2>/dev/null || true").splitlines()
+    lines = machine.succeed(f"cat {ALERTS} 2>/dev/null || true").splitlines()
     told = [json.loads(line) for line in lines]
     return {one["condition"]: one for one in told if one["state"] == state}
 
@@ -26,14 +15,14 @@ wait_for_stack()
 wait_for_height(node_tip())
 begin_twin()
 # Neither a run nor an alert comes in between.
-machine.succeed(f"systemctl stop utxoracle-analyze.timer {ANALYZE} utxoracle-alert.timer")
+pause_analyze()
+machine.succeed("systemctl stop utxoracle-alert.timer")
 stored = get(LATEST)["height"]
 
 with subtest("a node that is gone is told of, and the prices are there as before"):
     machine.succeed("systemctl stop simulated-node.service")
-    told = run_of_analyze(3)
-    lines = [line for line in told.splitlines() if line.startswith("utxoracle: ")]
-    assert len(lines) == 1 and "18443" in lines[0], told
+    told = one_line(run_of_analyze(3))
+    assert "18443" in told, told
     assert get(LATEST)["height"] == stored and status_of(LATEST) == "200"
     health = get(f"{API}/health")
     assert health["status"] == "degraded" and status_of(f"{API}/health") == "200", health
@@ -41,7 +30,7 @@ with subtest("a node that is gone is told of, and the prices are there as before
     assert "unreachable" in health["checks"]["sources"]["detail"], health
 
 with subtest("the owner is told by the failure itself, and by the next check of the sources"):
-    machine.wait_until_succeeds("grep -q raised /run/webhook/alerts", timeout=60)
+    machine.wait_until_succeeds(f"grep -q raised {ALERTS}", timeout=60)
     raised = alerts("raised")
     assert set(raised) == {FAILED}, raised
     assert raised[FAILED]["level"] == "critical", raised
@@ -53,7 +42,7 @@ with subtest("the owner is told by the failure itself, and by the next check of 
 with subtest("no unit hangs, and the timer goes on trying"):
     machine.wait_until_succeeds("systemctl list-jobs | grep -q 'No jobs'", timeout=60)
     show = f"systemctl show --value --property=InvocationID {ANALYZE}"
-    run = machine.succeed(show).strip()
+    run = property_of(ANALYZE, "InvocationID")
     machine.succeed("systemctl start utxoracle-analyze.timer")
     machine.wait_until_succeeds(f"[ $({show}) != {run} ]", timeout=60)
     machine.succeed("systemctl is-active utxoracle-api.service utxoracle-rpc-proxy.socket")
@@ -79,9 +68,7 @@ with subtest("the owner is told that it is over"):
 
 with subtest("a node that is slow is waited for"):
     # Longer for each block than a connection may take.
-    machine.succeed("echo OPTIONS=--delay=6 >/etc/simulated-node")
-    machine.succeed("systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    set_node("--delay=6")
     order("tip", by=1)
     begin = int(machine.succeed("date +%s"))
     run_of_analyze(0)
@@ -89,16 +76,13 @@ with subtest("a node that is slow is waited for"):
     assert get(LATEST)["height"] == stored + 1
 
 with subtest("a node that hangs up in the middle of an answer is asked again"):
-    machine.succeed("echo OPTIONS=--fault=half@block*1 >/etc/simulated-node")
-    machine.succeed("systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    set_node("--fault=half@block*1")
     order("tip", by=2)
     run_of_analyze(0)
     assert get(LATEST)["height"] == stored + 3
 
 with subtest("a node that comes back with another chain is followed"):
-    machine.succeed("rm /etc/simulated-node", "systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    set_node("")
     before = get(LATEST)["hash"]
     order("fork", height=stored + 2, tip=stored + 8)
     hash_of = f"curl --fail --silent {NODE}/api/v1/block-height"
@@ -116,8 +100,4 @@ with subtest("the host needs no network besides"):
 with subtest("rows are those of a host that knew the last chain alone"):
     check_equals_twin()
 
-check_calm(
-    r"^Failed to connect to remote host: Connection refused",
-    r"^utxoracle-analyze\.service: Failed with result 'exit-code'",
-    r"^Failed to start utxoracle-analyze\.service",
-)
+check_calm(NODE_AWAY, *RUN_FAILED)

@@ -11,7 +11,6 @@ READERS = {
 }
 # Of the store, what is made for this appliance.
 STORE = "/nix/store/*unit-script* /nix/store/*utxoracle*"
-SECRETS, HANDED = f"{BASE}/mempool/config/secrets", "/run/utxoracle-secrets"
 FILES = {
     "db": f"{SECRETS}/db-password",
     "db-root": f"{SECRETS}/db-root-password",
@@ -78,7 +77,7 @@ def check_hidden(command: str, reader: str = "root") -> None:
 def changed_files() -> str:
     """Return a command that prints what was written or made readable since the boot."""
     # Passwords are random, so nothing older has them; nobody can set when a file was changed.
-    other = "\\( -path /proc -o -path /sys -o -path /nix/store \\) -prune"
+    other = "\\( -path /proc -o -path /sys -o -path /nix \\) -prune"
     return f"find / {other} -o -type f -newerct @{boot_time()} -readable -exec cat {{}} +"
 
 
@@ -147,7 +146,7 @@ with subtest("a disk that is moved to another host is at home there"):
     wait_for_stack()
     assert machine.succeed(f"cat {FILES['db']}") == own
     wait_for_height(node_tip())
-    machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
+    pause_analyze()
     assert machine.succeed("utxoracle export").splitlines()[: len(stored)] == stored
     keep_patterns()
     check_hidden("journalctl --output=export")

@@ -114,8 +114,7 @@ asked.connect((sys.argv[1], 53))
 asked.send(question)
 asked.recv(512)
 """
-UTXORACLE, MEMPOOL = f"{BASE}/utxoracle", f"{BASE}/mempool"
-SECRETS, HANDED = f"{MEMPOOL}/config/secrets", "/run/utxoracle-secrets"
+UTXORACLE = f"{BASE}/utxoracle"
 STATE = "/var/lib/utxoracle"
 ROOT_DISK = ["/", "/var", "/var/lib", "/var/log", "/var/lib/containers"]
 ROOT_DISK += [STATE, "/run", "/run/lock", HANDED]
@@ -188,7 +187,7 @@ def open_ports(source: Any, target: Any, addresses: list[str], again: list[int])
 start_all()
 wait_for_stack()
 wait_for_height(node_tip())
-machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
+pause_analyze()
 here, there = card_of(machine)[1], card_of(attacker)[1]
 # The world, as far as these two have one.
 attacker.succeed(f"ip address add {INTERNET}/24 dev eth1")
@@ -229,10 +228,7 @@ with subtest("names of containers are told to containers alone"):
 with subtest("processes in containers have no privileges, and gain none"):
     users = {"db": "392", "electrs": "393", "backend": "1000", "frontend": "1000"}
     for name, user in users.items():
-        pid = machine.succeed(
-            f"podman inspect --format '{{{{.State.Pid}}}}' mempool-{name}"
-        ).strip()
-        lines = machine.succeed(f"cat /proc/{pid}/status").splitlines()
+        lines = machine.succeed(f"cat /proc/{inspected(name, '.State.Pid')}/status").splitlines()
         status = {key: text.split() for key, _, text in (line.partition(":") for line in lines)}
         assert status["Uid"] == [user] * 4, (name, status)
         for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):

@@ -4,8 +4,6 @@ UNITS = (
     *(f"utxoracle-{name}.service" for name in ("analyze", "backup", "logs", "secrets", "storage")),
     *(f"podman-mempool-{name}.service" for name in CONTAINERS),
 )
-ALERTS = "/run/webhook/alerts"
-LATEST = f"{API}/api/prices/latest"
 
 
 def files_below() -> str:
@@ -43,23 +41,16 @@ def check_nothing_ran() -> None:
     # They wait half a minute for the disk; a container that did start might wait for its health.
     machine.fail(f"timeout 90 systemctl start {' '.join(UNITS)}")
     for unit in UNITS:
-        show = f"systemctl show --value --property=ExecMainStartTimestampMonotonic {unit}"
-        assert machine.succeed(show).strip() == "0", unit
+        assert property_of(unit, "ExecMainStartTimestampMonotonic") == "0", unit
     assert not machine.succeed("podman ps --all --quiet").strip()
     assert files_below() == ""
 
 
 def failed_run() -> str:
     """Run the main job, which fails for the disk, and return the one line that it says."""
-    machine.succeed("systemctl stop utxoracle-analyze.timer")
+    pause_analyze()
     order("tip", by=1)
-    since = machine.succeed("date +%s.%N").strip()
-    machine.fail("systemctl start utxoracle-analyze.service")
-    show = "systemctl show --value --property=ExecMainStatus utxoracle-analyze.service"
-    assert machine.succeed(show).strip() == "5"
-    told = machine.succeed(f"journalctl --unit=utxoracle-analyze --since=@{since} --output=cat")
-    (line,) = [line for line in told.splitlines() if line.startswith("utxoracle: ")]
-    return line
+    return one_line(run_of_analyze(5))
 
 
 def wait_for_all() -> None:
@@ -112,7 +103,7 @@ with subtest("a disk that comes late brings all of it up"):
     wait_for_alert('"state": "cleared"')
 
 with subtest("a disk that is unmounted by hand is missed, and mounted by the next run"):
-    machine.succeed("systemctl stop utxoracle-analyze.timer utxoracle-analyze.service")
+    pause_analyze()
     machine.succeed(f"umount --lazy {DISK}")
     wait_for_refusal()
     assert files_below() == ""

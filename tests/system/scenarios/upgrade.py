@@ -2,7 +2,6 @@
 # refused and left as it is. And another configuration, that changes nothing but the API, touches
 # nothing else, forth and back.
 OTHER_API = "http://127.0.0.1:8002"
-ANALYZE = "utxoracle-analyze.service"
 DATABASE = f"{DATA}/utxoracle_cache.db"
 
 # The program with other tables: what came before it, and what may come after it.
@@ -23,8 +22,7 @@ COMING = VERSION.format(
 
 def program(text: str) -> str:
     """Return the command of another version of the program, which has the settings of the units."""
-    show = "systemctl show --property=ExecStart utxoracle-api.service"
-    python = re.findall(r"path=(\S+)", machine.succeed(show))[0]
+    python = program_of("utxoracle-api.service")
     user = "setpriv --reuid=utxoracle --regid=utxoracle --init-groups"
     settings = "set -a; . /etc/utxoracle/utxoracle.env; set +a; umask 027"
     return f"{settings}; {user} {python} -c {shlex.quote(text)}"
@@ -51,27 +49,20 @@ def check_go_on(before: dict[str, str]) -> None:
     assert not changed, changed
 
 
-def workers() -> int:
-    """Return how many workers the API has."""
-    main = machine.succeed(
-        "systemctl show --value --property=MainPID utxoracle-api.service"
-    ).strip()
-    return len(machine.succeed(f"cat /proc/{main}/task/{main}/children").split())
-
-
 start_all()
 wait_for_stack()
 
 with subtest("tables of the version before are refused by the API until a run has changed them"):
-    machine.succeed(f"systemctl stop utxoracle-analyze.timer {ANALYZE} utxoracle-api.service")
+    pause_analyze()
+    machine.succeed("systemctl stop utxoracle-api.service")
     machine.succeed(f"rm -f {DATA}/*.db*")
     old = program(BEFORE)
     machine.succeed(f"{old} init-db", f"{old} analyze")
     stored = prices(old, "prices")
     before = schema(old)
     assert len(stored) > 100, len(stored)
-    assert status_of(f"{API}/api/prices/latest") == "503"
-    assert "older version" in get(f"{API}/api/prices/latest")["error"]["detail"]
+    assert status_of(LATEST) == "503"
+    assert "older version" in get(LATEST)["error"]["detail"]
 
 with subtest("the next run changes them, keeps every price and goes on"):
     order("tip", by=2)
@@ -85,10 +76,8 @@ with subtest("the next run changes them, keeps every price and goes on"):
     machine.succeed("utxoracle doctor")
 
 with subtest("a switch that changes the API leaves all others alone, and a run that is going on"):
-    assert workers() == 2
-    machine.succeed("echo OPTIONS=--delay=1 >/etc/simulated-node")
-    machine.succeed("systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    assert len(api_workers()) == 2
+    set_node("--delay=1")
     order("tip", by=8)
     running = f"systemctl show --property=ActiveState --property=InvocationID {ANALYZE}"
     machine.wait_until_succeeds(f"{running} | grep -q =activating", timeout=30)
@@ -99,7 +88,7 @@ with subtest("a switch that changes the API leaves all others alone, and a run t
     assert machine.succeed(running) == run
     machine.fail(f"curl --silent {API}/health")
     assert get(f"{OTHER_API}/health")["database"] == "connected"
-    assert workers() == 1
+    assert len(api_workers()) == 1
     check_go_on(others)
     answer = f"curl --fail --silent {OTHER_API}/api/prices/latest"
     machine.wait_until_succeeds(f"{answer} | grep -q '\"height\": *{node_tip()}'", timeout=120)
@@ -108,28 +97,22 @@ with subtest("the way back, too"):
     machine.succeed("switch-configuration system")
     machine.fail(f"curl --silent {OTHER_API}/health")
     assert get(f"{API}/health")["database"] == "connected"
-    assert workers() == 2
+    assert len(api_workers()) == 2
     check_go_on(others)
-    machine.succeed("rm /etc/simulated-node", "systemctl restart simulated-node.service")
-    machine.wait_for_open_port(18443)
+    set_node("")
 
 with subtest("a newer version's tables are refused in one line, and nothing is done to them"):
-    machine.succeed(f"systemctl stop utxoracle-analyze.timer {ANALYZE}")
+    pause_analyze()
     machine.succeed("systemctl start utxoracle-backup.service")
     stored = prices("utxoracle", "prices")
     machine.succeed(f"{program(COMING)} init-db")
     order("tip", by=1)
-    since = machine.succeed("date +%s.%N").strip()
     whole = machine.succeed(f"sha256sum {DATABASE}")
-    machine.fail(f"systemctl start {ANALYZE}")
-    show = f"systemctl show --value --property=ExecMainStatus {ANALYZE}"
-    assert machine.succeed(show).strip() == "5"
-    told = machine.succeed(f"journalctl --unit={ANALYZE} --since=@{since} --output=cat")
-    lines = [line for line in told.splitlines() if line.startswith("utxoracle: ")]
-    assert len(lines) == 1 and "written by a newer utxoracle" in lines[0], told
+    told = one_line(run_of_analyze(5))
+    assert "written by a newer utxoracle" in told, told
     assert machine.succeed(f"sha256sum {DATABASE}") == whole
     machine.succeed("systemctl restart utxoracle-api.service")
-    assert "newer utxoracle" in get(f"{API}/api/prices/latest")["error"]["detail"]
+    assert "newer utxoracle" in get(LATEST)["error"]["detail"]
 
 with subtest("the backup from before takes their place, as the runbook says"):
     machine.succeed("utxoracle restore latest")
@@ -141,10 +124,8 @@ with subtest("the backup from before takes their place, as the runbook says"):
     machine.succeed("utxoracle doctor")
 
 check_calm(
-    # Of the proxy, while the node is started anew.
-    r"^Failed to connect to remote host: Connection refused",
+    NODE_AWAY,
+    *RUN_FAILED,
     # What the API says of tables that it doesn't know.
     r"utxoracle_snapshot\.db was written by (an older version|a newer utxoracle)",
-    r"^utxoracle-analyze\.service: Failed with result 'exit-code'",
-    r"^Failed to start utxoracle-analyze\.service",
 )
