@@ -55,6 +55,7 @@ with subtest("no worker has become larger than it should"):
 with subtest("all blocks are there, and all backups are whole"):
     assert node_tip() == first + rounds
     assert get(f"{API}/health")["status"] == "healthy"
+    machine.succeed("systemctl start utxoracle-analyze.timer")
     machine.succeed("utxoracle backups", "utxoracle doctor")
 
 check_calm()
